@@ -1,0 +1,1 @@
+"""Who may what: tokens, scopes, audiences, audit."""

@@ -1,0 +1,1 @@
+"""How deliveries get here: doors, connections, and the gate that judges each delivery."""

@@ -1,0 +1,1 @@
+"""The operator's room: doctor, bench, explain, quarantine."""

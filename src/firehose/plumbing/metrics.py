@@ -1,0 +1,34 @@
+"""The closed list of what the hub counts: name, labels, meaning. `/metrics` and the reference page come from it."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+deliveries = Counter(
+    "firehose_deliveries", "Deliveries, each under exactly one verdict", ["source", "verdict"], registry=REGISTRY
+)
+refusals = Counter("firehose_refusals", "Refused deliveries by cause", ["source", "cause"], registry=REGISTRY)
+events = Counter("firehose_events", "Events stored in the stream", ["source"], registry=REGISTRY)
+batch = Histogram(
+    "firehose_gate_batch_events", "Events that shared one acknowledgement of the stream",
+    buckets=(1, 2, 5, 10, 50, 100, 500, 1000), registry=REGISTRY,
+)
+ack_seconds = Histogram(
+    "firehose_gate_ack_seconds", "Time from a batch's first event to the stream's acknowledgement, seconds",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5), registry=REGISTRY,
+)
+head = Gauge("firehose_stream_head", "Sequence of the newest event in the stream", registry=REGISTRY)
+recorded_head = Gauge("firehose_recorded_head", "Sequence of the newest event in the history", registry=REGISTRY)
+mirrored_head = Gauge("firehose_mirrored_head", "Sequence of the newest event given to MQTT", registry=REGISTRY)
+readers = Gauge("firehose_readers", "Open live streams by encoding", ["encoding"], registry=REGISTRY)
+delivered = Counter("firehose_delivered", "Events written to live streams", ["encoding"], registry=REGISTRY)
+goodbyes = Counter("firehose_goodbyes", "Live streams that the hub ended, by cause", ["cause"], registry=REGISTRY)
+engine_restarts = Counter("firehose_engine_restarts", "Restarts of the embedded engine", registry=REGISTRY)
+spooled = Gauge("firehose_spooled", "Deliveries that wait on disk for the stream", ["source"], registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """All metrics in Prometheus' text format."""
+    return generate_latest(REGISTRY)

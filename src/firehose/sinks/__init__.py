@@ -1,0 +1,1 @@
+"""In which form events leave: one folder a way out, found by name from the settings."""

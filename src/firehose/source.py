@@ -1,0 +1,161 @@
+"""What a source is: its declaration, a delivery, and the three verdicts. Loading by name.
+
+In: the `kind` in the settings. Out: the `SourceKind` that the folder `firehose.sources.<kind>` declares as `SOURCE`.
+A source says what foreign bytes mean and nothing else: no sockets, no clock, no bus. Where something must be
+fetched or held open it returns *data* (`Feed`, `Request`) that `intake/` acts on.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from firehose.errors import Broken
+from firehose.event import Event
+
+MAX_BODY: Final = 1_048_576
+"""Largest delivery, in bytes: 1 MiB."""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sender handed over, untouched.
+
+    `source` is the source's name in the settings; `headers` have lower-case names; `topic` is set when it came over
+    MQTT or NATS (below `in/<source>/` or the sender's own topic); `received` is our clock, never part of an id;
+    `channel` says how it came: `webhook`, `ssh`, `mqtt`, `nats`, `poll`, `again` (re-injected), `explain`.
+    """
+
+    source: str
+    body: bytes
+    received: datetime
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    topic: str = ""
+    channel: str = "webhook"
+
+
+class Ignored(msgspec.Struct, frozen=True):
+    """The verdict "known, and on purpose not an event". `kind` is one of the source's declared list."""
+
+    kind: str
+
+
+Verdict = Sequence[Event] | Ignored
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every source can be told. Each source kind adds its own fields.
+
+    url: the service's address, also the `source` attribute of its events.
+    freshness: seconds of silence after which the source itself raises `incident.detected`; 0 never.
+    redact: remove e-mail addresses from what is stored and published.
+    audience: "" publishes to everybody; else only to readers with `read:<audience>`.
+    """
+
+    kind: str
+    url: str = ""
+    freshness: int = 0
+    redact: bool = True
+    audience: str = ""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How a webhook proves who sent it. `check` names one of the schemes of `intake/webhook.py`.
+
+    Checks: `hmac-sha256` (hex digest of the body in `header`, after `prefix`), `hmac-sha1`, `token` (the secret
+    itself in `header`), `standard` (Standard Webhooks), `bearer` (a hub token with scope `publish:<source>`),
+    `open` (nothing; the operator must write `open = true`, and the Sources page shows it).
+    Several schemes: any one that the delivery carries must hold; carrying none is refused.
+    """
+
+    check: str
+    header: str = ""
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that a source wants made: `intake/poll.py` makes it. `headers` may hold `{secret}`."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class SshLines:
+    """A long connection: each line that `command` writes on the SSH server is one delivery."""
+
+    host: str
+    port: int
+    user: str
+    key_file: str
+    command: str
+    known_hosts: str = ""
+    host_key: str = ""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A time in which events may have been missed, as the connection saw it; `cursor` is the source's own."""
+
+    since: datetime
+    until: datetime
+    cursor: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceKind:
+    """A source's declaration, the `SOURCE` of its folder.
+
+    name: the kind's word in the settings, and the folder. title: for people. family: icon and colour on the pages
+    (`review forge ci ticket deploy cloud log artifact people hub`).
+    settings: the type of `[sources.<name>]`.
+    read: what a delivery means. Pure: the same delivery and settings always give the same verdict.
+    kinds: native kind -> normalised kinds, for the reference pages. ignored: native kind -> why.
+    schemes: how its webhooks are verified; empty if it takes none.
+    lines: the long connection to hold, if its settings ask for one.
+    missed: the requests that bring back what a gap may have swallowed; recovered: the deliveries in an answer.
+    """
+
+    name: str
+    title: str
+    family: str
+    settings: type[Any]
+    read: Callable[[Delivery, Any], Verdict]
+    kinds: Mapping[str, str]
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    schemes: Sequence[Scheme] = ()
+    native_kind: Callable[[Delivery], str] | None = None
+    lines: Callable[[Any], SshLines | None] | None = None
+    missed: Callable[[Gap, Any], Iterable[Request]] | None = None
+    recovered: Callable[[Request, bytes, Any], Sequence[bytes]] | None = None
+
+
+def load(kind: str) -> SourceKind:
+    """The declaration of a source kind; `Broken` (settings) names the nearest known kind."""
+    known = kinds()
+    if kind not in known:
+        from difflib import get_close_matches
+
+        near = get_close_matches(kind, known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+        raise Broken(f"no source of kind {kind!r}{hint}", code=2)
+    declared = importlib.import_module(f"firehose.sources.{kind}").SOURCE
+    if not isinstance(declared, SourceKind):
+        raise Broken(f"firehose.sources.{kind}.SOURCE is not a SourceKind", code=2)
+    return declared
+
+
+def kinds() -> list[str]:
+    """The names of all source kinds that are installed: the folders below `firehose.sources`."""
+    package = importlib.util.find_spec("firehose.sources")
+    places = list(package.submodule_search_locations or ()) if package else []
+    return sorted(found.name for found in pkgutil.iter_modules(places) if found.ispkg)

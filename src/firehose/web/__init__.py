@@ -1,0 +1,1 @@
+"""The faces: HTTP API, live streams and pages. It shows; it decides nothing."""

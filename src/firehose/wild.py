@@ -1,0 +1,160 @@
+"""Untrusted payloads: decoded, but wild until each leaf is tamed by a check that names the path in its error.
+
+In: bytes from a sender. Out: `Wild` values, whose leaves are taken with `text()`, `number()`, `flag()`, `each()`.
+A `Wild` refuses to be compared, formatted or tested for truth, so that no unchecked value slips into an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from firehose.errors import Refused
+
+MAX_DEPTH: Final = 64
+_MISSING: Final = object()
+_KEEP: Final[Any] = object()
+_NAMES = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+
+
+def decode(body: bytes) -> Wild:
+    """The JSON text of a sender as a wild value; `Refused` (400) when it is not JSON, not UTF-8 or too deep."""
+    try:
+        value = msgspec.json.decode(body)
+    except RecursionError:
+        raise _too_deep() from None
+    except msgspec.DecodeError as error:
+        text = str(error)
+        slug = "bad-encoding" if "utf-8" in text.lower() else "bad-json"
+        raise Refused(f"the body is not readable as JSON: {text}", slug=slug) from None
+    # A body with few opening brackets cannot be deep, and nearly all bodies are such.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _check_depth(value)
+    return Wild(value)
+
+
+def _too_deep() -> Refused:
+    return Refused(f"the body nests deeper than {MAX_DEPTH} levels", slug="too-deep")
+
+
+def _check_depth(value: object) -> None:
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return
+    raise _too_deep()
+
+
+class Wild:
+    """A value of unknown shape at a known path."""
+
+    __slots__ = ("_value", "path")
+
+    def __init__(self, value: object, path: str = "") -> None:
+        self._value = value
+        self.path = path
+
+    def __getitem__(self, key: str) -> Wild:
+        value = self._value.get(key, _MISSING) if isinstance(self._value, dict) else _MISSING
+        return Wild(value, f"{self.path}.{key}" if self.path else key)
+
+    def at(self, *keys: str) -> Wild:
+        """The value below several keys; missing anywhere on the way is missing."""
+        found = self
+        for key in keys:
+            found = found[key]
+        return found
+
+    @property
+    def present(self) -> bool:
+        """Whether there is a value here other than null."""
+        return self._value is not _MISSING and self._value is not None
+
+    def is_object(self) -> bool:
+        """Whether this is a JSON object."""
+        return isinstance(self._value, dict)
+
+    def is_list(self) -> bool:
+        """Whether this is a JSON list."""
+        return isinstance(self._value, list)
+
+    def is_text(self) -> bool:
+        """Whether this is a JSON string."""
+        return isinstance(self._value, str)
+
+    def text(self, default: str = _KEEP) -> str:
+        """A string. Missing or null gives the default if there is one; any other type is refused."""
+        if isinstance(self._value, str):
+            return self._value
+        return self._absent("text", default)
+
+    def word(self, default: str = _KEEP) -> str:
+        """A string or a number, as a string: for ids that senders write both ways (Gerrit 2.x and 3.x)."""
+        if isinstance(self._value, (int, float)) and not isinstance(self._value, bool):
+            return str(self._value)
+        return self.text(default)
+
+    def number(self, default: float = _KEEP) -> float:
+        """A number, also when written as a numeric string."""
+        if isinstance(self._value, (int, float)) and not isinstance(self._value, bool):
+            return self._value
+        if isinstance(self._value, str):
+            try:
+                return float(self._value) if "." in self._value else int(self._value)
+            except ValueError:
+                self._wrong("a number")
+        return self._absent("a number", default)
+
+    def flag(self, default: bool = _KEEP) -> bool:  # noqa: FBT001 - the default is the value itself
+        """True or false."""
+        if isinstance(self._value, bool):
+            return self._value
+        return self._absent("true or false", default)
+
+    def each(self) -> Iterator[Wild]:
+        """The items of a list; nothing when missing or null; any other type is refused."""
+        if not self.present:
+            return
+        if not isinstance(self._value, list):
+            self._wrong("a list")
+        for index, item in enumerate(self._value):
+            yield Wild(item, f"{self.path}[{index}]")
+
+    def fields(self) -> Iterator[tuple[str, Wild]]:
+        """The members of an object; nothing when missing or null; any other type is refused."""
+        if not self.present:
+            return
+        if not isinstance(self._value, dict):
+            self._wrong("an object")
+        for key, value in self._value.items():
+            yield key, Wild(value, f"{self.path}.{key}" if self.path else key)
+
+    def _absent(self, wanted: str, default: Any) -> Any:
+        if not self.present and default is not _KEEP:
+            return default
+        self._wrong(wanted)
+
+    def _wrong(self, wanted: str) -> NoReturn:
+        path = self.path or "the body"
+        if self._value is _MISSING:
+            detail = f"{path} is missing"
+        else:
+            detail = f"{path} is {_NAMES.get(type(self._value), 'a number')}, wanted {wanted}"
+        raise Refused(detail, slug="bad-field", status=422, field=self.path)
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise TypeError(f"{self.path or 'the body'} is wild: take it with text(), number(), flag() or each()")
+
+    __hash__ = None  # type: ignore[assignment]
+    __bool__ = __str__ = __format__ = __eq__  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Wild {self.path or '(body)'}>"
