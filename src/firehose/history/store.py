@@ -1,0 +1,101 @@
+"""The seam of the history: what every store promises. `sqlite.py` and `postgres.py` keep it, one suite checks both.
+
+In: recorded events in order. Out: pages, counts, graphs. Keyset cursors only (a sequence), never offsets. A page that
+would cost too much to fill ends early with a cursor to go on from (`Page.more`), instead of timing out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from firehose.event import Recorded
+from firehose.query.tree import Node
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Events in the wanted order. `cursor` is where to go on (exclusive), None when there is nothing further.
+    `partial`: the search stopped at its cost limit before the page was full; `cursor` goes on from there.
+    `reached` is the last sequence that was looked at."""
+
+    events: list[Recorded]
+    cursor: int | None = None
+    partial: bool = False
+    reached: int = 0
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How many events a group had in a bucket of time. `start` is the bucket's beginning, None without buckets."""
+
+    group: str
+    count: int
+    start: datetime | None = None
+
+
+class Span(msgspec.Struct, frozen=True):
+    """What the history holds: first and last sequence (0, 0 when empty), number of events."""
+
+    first: int
+    last: int
+    count: int
+
+
+class Store(Protocol):
+    """A history. All calls block: callers on an event loop go through `Reader` (a small pool of threads)."""
+
+    def append(self, events: Sequence[Recorded]) -> None:
+        """Write events with rising sequences in one transaction. A sequence that is there already is left alone."""
+        ...
+
+    def span(self) -> Span:
+        """What is held now."""
+        ...
+
+    def known(self, identities: Sequence[str]) -> Mapping[str, int]:
+        """Which of these `Event.identity` values are recorded, with their sequences."""
+        ...
+
+    def by_sequence(self, sequence: int) -> Recorded | None:
+        """One event by its cursor."""
+        ...
+
+    def by_id(self, id_: str) -> list[Recorded]:
+        """Events with this `id`, of whatever source."""
+        ...
+
+    def find(
+        self, query: Node, *, after: int = 0, before: int = 0, descending: bool = True, limit: int = 100
+    ) -> Page:
+        """The next page of events that match. `after` and `before` are exclusive sequences, 0 is open."""
+        ...
+
+    def replay(self, after: int, *, upto: int = 0, chunk: int = 2_000) -> Iterator[list[Recorded]]:
+        """Everything after a sequence in order, in chunks, as fast as it can be read; `upto` included, 0 is open."""
+        ...
+
+    def counts(
+        self, query: Node, *, by: str = "", per: str = "", since: datetime | None = None,
+        until: datetime | None = None, limit: int = 1_000,
+    ) -> list[Count]:
+        """Numbers of matching events by `source|kind|project|actor|outcome|severity` ("" is one group) and per
+        `minute|hour|day` ("" is all time)."""
+        ...
+
+    def graph(self, subject: str, *, limit: int = 500) -> list[Recorded]:
+        """Events about a subject and about what is tied to it by refs, oldest first."""
+        ...
+
+    def at_time(self, moment: datetime) -> int:
+        """The last sequence that was recorded before a moment; 0 when there is none."""
+        ...
+
+    def forget(self, upto: int, query: Node | None = None) -> int:
+        """Remove events up to a sequence (that match); how many."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        ...
