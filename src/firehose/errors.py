@@ -24,7 +24,12 @@ class Refused(FirehoseError):
     """
 
     def __init__(
-        self, detail: str = "", *, slug: str = "refused", status: int = 400, field: str = "",
+        self,
+        detail: str = "",
+        *,
+        slug: str = "refused",
+        status: int = 400,
+        field: str = "",
         extra: dict[str, object] | None = None,
     ) -> None:
         super().__init__(detail)

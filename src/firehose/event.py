@@ -137,11 +137,24 @@ def encode(name: str, event: Event) -> bytes:
         except UnicodeDecodeError:
             data["data_base64"] = base64.b64encode(event.data).decode()
     envelope = Envelope(
-        specversion="1.0", id=event.id, source=event.source, type=event.type, kind=event.kind, subject=event.subject,
-        time=event.time, topic=subjects.topic(name, event.kind, event.project, event.audience),
-        project=event.project, actor=event.actor, summary=line(event.summary), link=event.link,
-        outcome=event.outcome, severity=event.severity, refs=" ".join(event.refs),
-        datacontenttype=event.datacontenttype, dataschema=event.dataschema, **data,
+        specversion="1.0",
+        id=event.id,
+        source=event.source,
+        type=event.type,
+        kind=event.kind,
+        subject=event.subject,
+        time=event.time,
+        topic=subjects.topic(name, event.kind, event.project, event.audience),
+        project=event.project,
+        actor=event.actor,
+        summary=line(event.summary),
+        link=event.link,
+        outcome=event.outcome,
+        severity=event.severity,
+        refs=" ".join(event.refs),
+        datacontenttype=event.datacontenttype,
+        dataschema=event.dataschema,
+        **data,
     )
     private = Private(alias=event.alias, text=event.text[:TEXT_LIMIT])
     return _encoder.encode(private) + b"\n" + _encoder.encode(envelope)
@@ -182,7 +195,10 @@ class Recorded:
     def json(self) -> bytes:
         """The event as every reader gets it: one line of JSON with its cursor."""
         return b'%b"sequence":"%020d","recordedtime":"%b",%b' % (
-            _HEAD, self.sequence, rfc3339(self.recorded).encode(), self.body[len(_HEAD) :],
+            _HEAD,
+            self.sequence,
+            rfc3339(self.recorded).encode(),
+            self.body[len(_HEAD) :],
         )
 
     @cached_property

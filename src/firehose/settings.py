@@ -141,8 +141,11 @@ def build(raw: dict[str, Any]) -> Settings:
     declared = {name: _source(name, table) for name, table in raw.get("sources", {}).items()}
     for login in settings.mqtt.logins:
         if login.source not in declared:
-            raise Broken(f"mqtt.logins: user {login.user!r} publishes to the source {login.source!r}, "
-                         f"which [sources.…] does not have", code=2)
+            raise Broken(
+                f"mqtt.logins: user {login.user!r} publishes to the source {login.source!r}, "
+                f"which [sources.…] does not have",
+                code=2,
+            )
     return msgspec.structs.replace(settings, sources=declared)
 
 

@@ -7,7 +7,7 @@ A `Wild` refuses to be compared, formatted or tested for truth, so that no unche
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from firehose.errors import Refused
 MAX_DEPTH: Final = 64
 _MISSING: Final = object()
 _KEEP: Final[Any] = object()
+_T = TypeVar("_T")
 _NAMES = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
 
 
@@ -113,7 +114,7 @@ class Wild:
                 self._wrong("a number")
         return self._absent("a number", default)
 
-    def flag(self, default: bool = _KEEP) -> bool:  # noqa: FBT001 - the default is the value itself
+    def flag(self, default: bool = _KEEP) -> bool:
         """True or false."""
         if isinstance(self._value, bool):
             return self._value
@@ -137,10 +138,10 @@ class Wild:
         for key, value in self._value.items():
             yield key, Wild(value, f"{self.path}.{key}" if self.path else key)
 
-    def _absent(self, wanted: str, default: Any) -> Any:
-        if not self.present and default is not _KEEP:
-            return default
-        self._wrong(wanted)
+    def _absent(self, wanted: str, default: _T) -> _T:
+        if self.present or default is _KEEP:
+            self._wrong(wanted)
+        return default
 
     def _wrong(self, wanted: str) -> NoReturn:
         path = self.path or "the body"

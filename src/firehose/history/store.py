@@ -66,9 +66,7 @@ class Store(Protocol):
         """Events with this `id`, of whatever source."""
         ...
 
-    def find(
-        self, query: Node, *, after: int = 0, before: int = 0, descending: bool = True, limit: int = 100
-    ) -> Page:
+    def find(self, query: Node, *, after: int = 0, before: int = 0, descending: bool = True, limit: int = 100) -> Page:
         """The next page of events that match. `after` and `before` are exclusive sequences, 0 is open."""
         ...
 
@@ -77,8 +75,14 @@ class Store(Protocol):
         ...
 
     def counts(
-        self, query: Node, *, by: str = "", per: str = "", since: datetime | None = None,
-        until: datetime | None = None, limit: int = 1_000,
+        self,
+        query: Node,
+        *,
+        by: str = "",
+        per: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 1_000,
     ) -> list[Count]:
         """Numbers of matching events by `source|kind|project|actor|outcome|severity` ("" is one group) and per
         `minute|hour|day` ("" is all time)."""

@@ -11,7 +11,10 @@ import signal
 from typing import Final
 
 POINTS: Final = (
-    "gate.before-publish", "gate.after-publish", "recorder.before-commit", "recorder.after-commit",
+    "gate.before-publish",
+    "gate.after-publish",
+    "recorder.before-commit",
+    "recorder.after-commit",
     "mirror.after-send",
 )
 

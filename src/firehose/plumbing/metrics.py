@@ -12,12 +12,16 @@ deliveries = Counter(
 refusals = Counter("firehose_refusals", "Refused deliveries by cause", ["source", "cause"], registry=REGISTRY)
 events = Counter("firehose_events", "Events stored in the stream", ["source"], registry=REGISTRY)
 batch = Histogram(
-    "firehose_gate_batch_events", "Events that shared one acknowledgement of the stream",
-    buckets=(1, 2, 5, 10, 50, 100, 500, 1000), registry=REGISTRY,
+    "firehose_gate_batch_events",
+    "Events that shared one acknowledgement of the stream",
+    buckets=(1, 2, 5, 10, 50, 100, 500, 1000),
+    registry=REGISTRY,
 )
 ack_seconds = Histogram(
-    "firehose_gate_ack_seconds", "Time from a batch's first event to the stream's acknowledgement, seconds",
-    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5), registry=REGISTRY,
+    "firehose_gate_ack_seconds",
+    "Time from a batch's first event to the stream's acknowledgement, seconds",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5),
+    registry=REGISTRY,
 )
 head = Gauge("firehose_stream_head", "Sequence of the newest event in the stream", registry=REGISTRY)
 recorded_head = Gauge("firehose_recorded_head", "Sequence of the newest event in the history", registry=REGISTRY)

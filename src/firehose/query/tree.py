@@ -12,8 +12,21 @@ from typing import Final
 import msgspec
 
 FIELDS: Final = (
-    "source", "kind", "type", "project", "actor", "subject", "outcome", "severity", "refs", "link", "summary",
-    "topic", "id", "time", "sequence",
+    "source",
+    "kind",
+    "type",
+    "project",
+    "actor",
+    "subject",
+    "outcome",
+    "severity",
+    "refs",
+    "link",
+    "summary",
+    "topic",
+    "id",
+    "time",
+    "sequence",
 )
 DATA: Final = "data."
 LITERAL: Final = ("subject", "refs", "link")
