@@ -1,4 +1,4 @@
-"""The only reader of the wall clock. Everything that needs the time takes it from here, so tests can hand in another."""
+"""The only reader of the wall clock. Whoever needs the time takes it from here, so tests can hand in another."""
 
 from __future__ import annotations
 

@@ -1,0 +1,3 @@
+"""One plugin for all tests, beside the code and in `tests/`."""
+
+pytest_plugins = ["firehose.testing"]
