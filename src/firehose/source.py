@@ -72,26 +72,42 @@ class Scheme:
     Checks: `hmac-sha256` (hex digest of the body in `header`, after `prefix`), `hmac-sha1`, `token` (the secret
     itself in `header`), `standard` (Standard Webhooks), `bearer` (a hub token with scope `publish:<source>`),
     `open` (nothing; the operator must write `open = true`, and the Sources page shows it).
+    `query` is for senders that can set no header (Gerrit's webhooks plugin): the URL's parameter that holds the
+    secret of a `token` check, compared like one and never stored.
     Several schemes: any one that the delivery carries must hold; carrying none is refused.
     """
 
     check: str
     header: str = ""
     prefix: str = ""
+    query: str = ""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request that a source wants made: `intake/poll.py` makes it. `headers` may hold `{secret}`."""
+    """A GET request that a source wants made: `intake/poll.py` makes it. `about` is the source's own note.
+
+    `headers` may hold `{secret}`; `user` asks for HTTP basic authentication with that secret as the password.
+    `secret` names it in the settings (`<secret>_file` or `<secret>_env`).
+    `way` groups requests that together are one way to recover a gap; ways are tried in order until one answers.
+    """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     about: str = ""
+    way: str = ""
+    user: str = ""
+    secret: str = "secret"
 
 
 @dataclass(frozen=True)
 class SshLines:
-    """A long connection: each line that `command` writes on the SSH server is one delivery."""
+    """A long connection: each line that `command` writes on the SSH server is one delivery.
+
+    `exact`, if the service may have it, is a better command for a cursor: it goes on right after it, so that nothing
+    needs recovery. It is tried first; a server that does not know it gets `command`. `only_exact` forbids that.
+    `probe` is a short command that any healthy server answers.
+    """
 
     host: str
     port: int
@@ -100,6 +116,23 @@ class SshLines:
     command: str
     known_hosts: str = ""
     host_key: str = ""
+    exact: Callable[[str], str] | None = None
+    only_exact: bool = False
+    probe: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a line does to a source's cursor: the cursor after it, and what the connection must know of the line.
+
+    fresh: it tells something new (False: the cursor already holds it, under another id). dropped: with it the sender
+    says that it left out events. broke: it does not follow on the cursor before, the resumption was not exact.
+    """
+
+    cursor: str
+    fresh: bool = True
+    dropped: bool = False
+    broke: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,7 +155,9 @@ class SourceKind:
     kinds: native kind -> normalised kinds, for the reference pages. ignored: native kind -> why.
     schemes: how its webhooks are verified; empty if it takes none.
     lines: the long connection to hold, if its settings ask for one.
-    missed: the requests that bring back what a gap may have swallowed; recovered: the deliveries in an answer.
+    step: what a line does to the cursor (opaque text, the source's own). Pure; a line that is no JSON leaves it.
+    missed: the requests that bring back what a gap may have swallowed; recovered: the deliveries in an answer;
+    more: the request for an answer's next page, None at the end.
     """
 
     name: str
@@ -137,6 +172,8 @@ class SourceKind:
     lines: Callable[[Any], SshLines | None] | None = None
     missed: Callable[[Gap, Any], Iterable[Request]] | None = None
     recovered: Callable[[Request, bytes, Any], Sequence[bytes]] | None = None
+    step: Callable[[bytes, str], Step] | None = None
+    more: Callable[[Request, bytes, Any], Request | None] | None = None
 
 
 def load(kind: str) -> SourceKind:
