@@ -171,7 +171,7 @@ class Engine:
         self._last_error = ""
         process = await asyncio.create_subprocess_exec(
             binary, "-c", str(file), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE, preexec_fn=_die_with_parent, process_group=0,
+            stderr=asyncio.subprocess.PIPE, preexec_fn=_die_with_parent, start_new_session=True,
             pass_fds=(self._lock.fileno(),) if self._lock else (),
         )  # fmt: skip
         self._process = process

@@ -1,0 +1,84 @@
+"""Redaction: what must not leave the hub is taken out once, at the gate, after the id was taken.
+
+In: an event and its source's rules. Out: the same event without e-mail addresses (unless the operator wants them) and
+without the fields that its source declares hidden. Everything else of the payload stays byte for byte. What is stored,
+mirrored, dumped and shown as raw is this result. Rule: design, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import re2
+
+from firehose.event import Event
+
+REMOVED: Final = "redacted@redacted.invalid"
+# `@` may be written \u0040 in JSON. A local part "git" is the user of a clone address, not a person's mailbox.
+_ADDRESS: Final = re2.compile(
+    rb"([A-Za-z0-9!#$%&'*+/=?^_`{|}~.\x80-\xff-]+)(?:@|\\u0040)([A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]*\.)+[A-Za-z\x80-\xff][A-Za-z0-9\x80-\xff-]+)"
+)
+_CLONE_USERS: Final = (b"git", b"//git", b"gitea", b"//gitea", b"forgejo", b"//forgejo")
+
+
+def redact(event: Event, *, addresses: bool, hidden: Sequence[str] = ()) -> Event:
+    """The event as it may leave. `addresses`: remove e-mail addresses; `hidden`: payload paths to remove."""
+    data = event.data
+    if hidden and event.datacontenttype.partition(";")[0].endswith("json"):
+        data = without(data, hidden)
+    if not addresses:
+        return event if data is event.data else msgspec.structs.replace(event, data=data)
+    data = scrub(data)
+    texts = {name: getattr(event, name) for name in ("summary", "actor", "text", "subject", "link", "project")}
+    changed = {name: clean for name, value in texts.items() if (clean := scrub_text(value)) != value}
+    if data is event.data and not changed:
+        return event
+    return msgspec.structs.replace(event, data=data, **changed)
+
+
+def scrub(data: bytes) -> bytes:
+    """Bytes without e-mail addresses; the same object when there are none."""
+    if b"@" not in data and b"\\u0040" not in data:
+        return data
+    clean: bytes = _ADDRESS.sub(_replacement, data)
+    return clean
+
+
+def scrub_text(text: str) -> str:
+    """Text without e-mail addresses."""
+    if "@" not in text:
+        return text
+    return scrub(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+
+def _replacement(match: Any) -> bytes:
+    whole: bytes = match.group(0)
+    local: bytes = match.group(1)
+    return whole if local.endswith(_CLONE_USERS) else REMOVED.encode()
+
+
+def without(data: bytes, paths: Sequence[str]) -> bytes:
+    """JSON bytes without the members at these paths (`a.b.c`; `*` is every item or member); the same object when
+    none of them is there."""
+    names = [path.rpartition(".")[2].encode() for path in paths]
+    if not any(name == b"*" or name in data for name in names):
+        return data
+    value = msgspec.json.decode(data)
+    found = [_remove(value, path.split(".")) for path in paths]
+    return msgspec.json.encode(value) if any(found) else data
+
+
+def _remove(value: Any, path: list[str]) -> bool:
+    head, rest = path[0], path[1:]
+    if isinstance(value, list):
+        return any([_remove(item, rest if head == "*" else path) for item in value])
+    if not isinstance(value, dict):
+        return False
+    keys = list(value) if head == "*" else [head] if head in value else []
+    if not rest:
+        for key in keys:
+            del value[key]
+        return bool(keys)
+    return any([_remove(value[key], rest) for key in keys])
