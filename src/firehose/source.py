@@ -153,6 +153,7 @@ class SourceKind:
     settings: the type of `[sources.<name>]`.
     read: what a delivery means. Pure: the same delivery and settings always give the same verdict.
     kinds: native kind -> normalised kinds, for the reference pages. ignored: native kind -> why.
+    hidden: payload paths that never leave the hub (`a.b`, `*` for every item or member); the gate removes them.
     schemes: how its webhooks are verified; empty if it takes none.
     lines: the long connection to hold, if its settings ask for one.
     step: what a line does to the cursor (opaque text, the source's own). Pure; a line that is no JSON leaves it.
@@ -168,6 +169,7 @@ class SourceKind:
     kinds: Mapping[str, str]
     ignored: Mapping[str, str] = field(default_factory=dict)
     schemes: Sequence[Scheme] = ()
+    hidden: Sequence[str] = ()
     native_kind: Callable[[Delivery], str] | None = None
     lines: Callable[[Any], SshLines | None] | None = None
     missed: Callable[[Gap, Any], Iterable[Request]] | None = None

@@ -128,7 +128,9 @@ class Gate:
 
     async def quarantined(self, number: int) -> Quarantined:
         """One entry of the quarantine."""
-        found = [kept for kept in await self._bus.shelf(QUARANTINE, before=number + 1, limit=1) if kept.number == number]
+        found = [
+            kept for kept in await self._bus.shelf(QUARANTINE, before=number + 1, limit=1) if kept.number == number
+        ]
         if not found:
             raise Refused(f"there is no quarantined delivery {number}", slug="not-found", status=404)
         return msgspec.json.decode(found[0].payload, type=Quarantined)

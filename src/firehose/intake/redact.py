@@ -73,7 +73,7 @@ def without(data: bytes, paths: Sequence[str]) -> bytes:
 def _remove(value: Any, path: list[str]) -> bool:
     head, rest = path[0], path[1:]
     if isinstance(value, list):
-        return any([_remove(item, rest if head == "*" else path) for item in value])
+        return sum(_remove(item, rest if head == "*" else path) for item in value) > 0
     if not isinstance(value, dict):
         return False
     keys = list(value) if head == "*" else [head] if head in value else []
@@ -81,4 +81,4 @@ def _remove(value: Any, path: list[str]) -> bool:
         for key in keys:
             del value[key]
         return bool(keys)
-    return any([_remove(value[key], rest) for key in keys])
+    return sum(_remove(value[key], rest) for key in keys) > 0
