@@ -7,10 +7,7 @@ these words, so a query finds the same events live and in the history.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from firehose.event import Recorded
+from typing import Final
 
 MOST: Final = 2_000
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -19,9 +16,3 @@ _WORD: Final = re.compile(r"[^\W_]+")
 def words(text: str) -> list[str]:
     """The words of a text in order, at most `MOST`."""
     return [word[:64] for word in _WORD.findall(text.lower())[:MOST]]
-
-
-def searchable(event: Recorded) -> list[list[str]]:
-    """The words that `Text` looks at, part by part: of the summary, and of the source's own selected text. A phrase
-    lies within one part."""
-    return [words(event.envelope.summary), words(event.private.text)]
