@@ -1,0 +1,5 @@
+"""Zuul, by its own MQTT reporter."""
+
+from firehose.sources.zuul.zuul import SOURCE
+
+__all__ = ["SOURCE"]
