@@ -163,8 +163,11 @@ def encode(name: str, event: Event) -> bytes:
 class Recorded:
     """An event at its place in the stream. Cheap to pass on; decoded only when somebody looks.
 
-    `sequence` counts from 1, `recorded` is when the stream stored it (UTC), `frame` the stored bytes.
+    `sequence` counts from 1, `recorded` is when the stream stored it (UTC), `frame` the stored bytes. `words` is a
+    note of `query.words`, so that an event's text is taken apart once, however many readers search it.
     """
+
+    words: str | None = None
 
     def __init__(self, sequence: int, recorded: datetime, frame: bytes) -> None:
         self.sequence = sequence

@@ -61,21 +61,26 @@ class Not(Node, frozen=True):
 
 class Text(Node, frozen=True):
     """Words that stand in this order, next to each other, in the event's searchable text. Words are as `words` makes
-    them. `prefix`: the last word may go on."""
+    them, at least one. `prefix`: the last word may go on. `field`: "" is all of `words.searchable`; `summary` only
+    that attribute (a store may find a superset by its text index and sift it with `match.predicate`)."""
 
     words: tuple[str, ...]
     prefix: bool = False
+    field: str = ""
 
 
 class Is(Node, frozen=True):
-    """The field has exactly this value; for `refs` one of its members has."""
+    """The field has exactly this value ("" is: it has none); for `refs` one of its members has. `source` takes the
+    name in the settings or the URI. A `data.…` path goes through lists: any element will do; leaves compare as text,
+    `true`, `false`, `null` and numbers as JSON writes them."""
 
     field: str
     value: str
 
 
 class Like(Node, frozen=True):
-    """The field fits a pattern of `*` (any text) and `?` (one character); a backslash makes the next one literal."""
+    """All of the field fits a pattern of `*` (any text) and `?` (one character); a backslash makes the next one
+    literal. Case counts. But for `data.…`, where `*` asks whether there is a value, a pattern is never of `*` alone."""
 
     field: str
     pattern: str
