@@ -1,0 +1,128 @@
+"""The command line: parses, then calls `app` or `ops`. Each command's help has an example; errors go to standard
+error with the next step, and the exit code says what kind (0 fine, 1 failed, 2 settings or usage, 3 data, 4 machine).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import uvloop
+
+from firehose import __version__
+from firehose.app import PARTS, App
+from firehose.errors import Broken, FirehoseError
+from firehose.plumbing import log
+from firehose.settings import Settings, load
+
+
+class Context:
+    """What every command may need: the settings, read when first asked for."""
+
+    def __init__(self, file: Path | None, data: str) -> None:
+        self.file = file
+        self.data = data
+
+    def settings(self) -> Settings:
+        """The merged settings; `Broken` names what is wrong with them."""
+        return load(self.file, os.environ, data=self.data)[0]
+
+
+class Command(click.Group):
+    """Turns our errors into a sentence and an exit code; a stack trace is never what a user sees."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except Broken as error:
+            click.echo(f"firehose: {error.detail}", err=True)
+            ctx.exit(error.code)
+        except FirehoseError as error:
+            click.echo(f"firehose: {error.detail}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            ctx.exit(130)
+
+
+settings_option = click.option(
+    "--settings", "file", type=click.Path(path_type=Path), help="Settings file [default: ./firehose.toml if present]."
+)
+data_option = click.option("--data", default="", help="Data folder [default: ./firehose-data].")
+
+
+@click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="firehose")
+def main() -> None:
+    """Firehose: the event hub of a project's infrastructure.
+
+    \b
+    firehose up                      start a hub here
+    firehose demo                    a hub with a small simulated world
+    firehose tail 'events/#'         watch a hub
+    firehose search kind:change.merged --since 1d
+    """
+
+
+@main.command()
+@settings_option
+@data_option
+def up(file: Path | None, data: str) -> None:
+    """Start the hub: engine, sources, recorder, mirror and web in one process tree.
+
+    \b
+    Example: firehose up --settings firehose.toml --data /var/lib/firehose
+    Exit codes: 0 stopped, 1 a part failed, 2 settings, 4 machine (a taken port, a locked folder).
+    """
+    serve(Context(file, data).settings(), frozenset(PARTS))
+
+
+@main.command()
+@click.argument("parts", nargs=-1, required=True, type=click.Choice(PARTS))
+@settings_option
+@data_option
+def run(parts: tuple[str, ...], file: Path | None, data: str) -> None:
+    """Run some parts only, for a hub on several machines.
+
+    \b
+    Example: firehose run web --settings firehose.toml
+    """
+    serve(Context(file, data).settings(), frozenset(parts))
+
+
+def serve(settings: Settings, parts: frozenset[str]) -> None:
+    """Run an app until Ctrl-C or SIGTERM."""
+    log.configure(settings.hub.log)
+    uvloop.run(_serve(settings, parts))
+
+
+async def _serve(settings: Settings, parts: frozenset[str]) -> None:
+    app = App(settings, parts)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, app.ask_to_stop)
+    await app.start()
+    click.echo(banner(settings), err=True)
+    try:
+        await app.wait()
+    finally:
+        await app.stop()
+    click.echo("firehose: stopped", err=True)
+
+
+def banner(settings: Settings) -> str:
+    """The line that says where everything listens."""
+    places = [f"pages and API {settings.public_url}/", f"MQTT mqtt://{settings.mqtt.listen}"]
+    if settings.mqtt.websocket:
+        scheme = "wss" if settings.mqtt.tls_cert else "ws"
+        places.append(f"MQTT over WebSocket {scheme}://{settings.mqtt.websocket}/mqtt")
+    return f"firehose: ready. {', '.join(places)}. Data in {settings.data}. Ctrl-C stops it."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

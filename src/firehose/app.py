@@ -1,0 +1,228 @@
+"""The composition root: settings become one running hub. It knows everybody and decides nothing.
+
+In: settings and which parts to run. Out: a `Hub` that is ready, and runs until it is asked to stop or a part fails.
+Order matters only at start: engine, streams, store, then everything that reads or writes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from firehose import source as source_kinds
+from firehose.access.tokens import Tokens
+from firehose.bus.engine import Addresses, Engine, EngineSettings
+from firehose.bus.engine_config import Producer
+from firehose.bus.live import Live
+from firehose.bus.mirror import Mirror
+from firehose.bus.nats import NatsBus, connect
+from firehose.errors import Broken, TryLater
+from firehose.history.open import open_store
+from firehose.history.reader import Reader
+from firehose.history.recorder import Recorder
+from firehose.intake.gate import Gate
+from firehose.intake.inbound import Inbound
+from firehose.intake.instance import Instance
+from firehose.intake.ledger import Ledger
+from firehose.plumbing.clock import now
+from firehose.plumbing.tasks import Crew
+from firehose.settings import Settings, secret
+from firehose.web.hub import Hub
+from firehose.web.server import Server
+
+log = structlog.get_logger("hub")
+PARTS: Final = ("sources", "recorder", "mirror", "web")
+LEDGER_SECONDS: Final = 5.0
+
+
+class App:
+    """One hub process. `start()`, then `wait()`, then `stop()`."""
+
+    def __init__(self, settings: Settings, parts: frozenset[str] = frozenset(PARTS)) -> None:
+        self.settings = settings
+        self.parts = parts
+        self.crew = Crew()
+        self.engine: Engine | None = None
+        self.hub: Hub | None = None
+        self._clients: list[Any] = []
+        self._closing: list[Any] = []
+
+    async def start(self) -> Hub:
+        """Bring everything up; `Broken` says what is in the way, and nothing is left running then."""
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> Hub:
+        settings = self.settings
+        settings.data.mkdir(parents=True, exist_ok=True)
+        instances = load_instances(settings)
+        producers = load_producers(settings)
+        addresses = await self._start_engine(producers)
+        bus = NatsBus(await self._connect("hub", addresses))
+        store = open_store(settings.history, settings.data)
+        reader = Reader(store)
+        self._closing.append(reader)
+        head = (await reader.span()).last
+        engine = settings.engine
+        await bus.prepare(
+            replicas=engine.replicas, keep_days=engine.keep_days, keep_gib=engine.keep_gib, first=head + 1
+        )
+        live = Live()
+        live.start_at(max((await bus.span()).last, head))
+        ledger = await self._open_ledger(bus, instances)
+        gate = Gate(bus, ledger, instances, reader.known)
+        self.crew.start("live", live.follow(bus))
+        self.crew.start("gate", gate.run())
+        recorder = Recorder(bus, store)
+        if "recorder" in self.parts:
+            self.crew.start("recorder", recorder.run())
+        if "mirror" in self.parts:
+            await self._start_mirror(bus, ledger, addresses)
+        if "sources" in self.parts:
+            self._start_inbound(producers, addresses, gate)
+        self.hub = Hub(
+            settings=settings,
+            bus=bus,
+            live=live,
+            reader=reader,
+            gate=gate,
+            ledger=ledger,
+            tokens=Tokens(settings.data / "access.sqlite"),
+            now=now,
+        )
+        if "web" in self.parts:
+            server = Server(self.hub)
+            await server.start()
+            self._closing.append(server)
+            self.crew.start("web", server.run())
+        return self.hub
+
+    async def wait(self) -> None:
+        """Until a part fails (then it raises) or `ask_to_stop` was called."""
+        await self.crew.wait()
+        if self.crew.failure is not None:
+            raise Broken(f"a part of the hub failed: {self.crew.failure!r}", code=1)
+
+    def ask_to_stop(self) -> None:
+        """Let `wait()` return."""
+        self.crew.ask_to_stop()
+
+    async def stop(self) -> None:
+        """Doors first, then the parts, then the engine."""
+        for closing in reversed(self._closing):
+            with logged(f"closing {type(closing).__name__}"):
+                await closing.close()
+        await self.crew.stop()
+        for client in self._clients:
+            with logged("closing the engine's connection"):
+                await asyncio.wait_for(client.close(), 3)
+        if self.engine is not None:
+            await self.engine.stop()
+
+    async def _start_engine(self, producers: tuple[Producer, ...]) -> Addresses:
+        settings = self.settings
+        if settings.engine.urls:
+            raise Broken("engine.urls: external engines are not supported by this version", code=2)
+        self.engine = Engine(
+            EngineSettings(
+                folder=settings.data / "engine",
+                binary=settings.engine.binary,
+                nats=settings.engine.listen,
+                mqtt=settings.mqtt.listen,
+                websocket=settings.mqtt.websocket,
+                websocket_cert=settings.mqtt.tls_cert,
+                websocket_key=settings.mqtt.tls_key,
+                sync=settings.engine.sync,
+                max_store=(settings.engine.keep_gib + 4) * 2**30,
+                producers=producers,
+            )
+        )
+        addresses = await self.engine.start()
+        self.crew.start("engine", self.engine.watch())
+        return addresses
+
+    async def _connect(self, user: str, addresses: Addresses) -> Any:
+        password = addresses.mirror_password if user == "mirror" else addresses.hub_password
+        client = await connect([f"nats://{addresses.nats}"], user=user, password=password, name=user)
+        self._clients.append(client)
+        return client
+
+    async def _start_mirror(self, bus: NatsBus, ledger: Ledger, addresses: Addresses) -> None:
+        public = await self._connect("mirror", addresses)
+        mirror = Mirror(
+            bus, public, (addresses.mqtt, addresses.mirror_password), aliases=self.settings.mqtt.aliases
+        )
+        await mirror.start()
+        self.crew.start("mirror connection", mirror.connection())
+        self.crew.start("mirror demand", mirror.demand())
+        self.crew.start("mirror", mirror.run())
+        self.crew.start("mirror bookkeeping", mirror.bookkeeping(lambda: msgspec.json.encode(ledger.report())))
+
+    def _start_inbound(self, producers: tuple[Producer, ...], addresses: Addresses, gate: Gate) -> None:
+        for producer in producers:
+            session = Inbound(producer, addresses.mqtt, addresses.hub_password, gate.accept, now)
+            self.crew.start(f"inbound {producer.user}", session.run())
+
+    async def _open_ledger(self, bus: NatsBus, instances: dict[str, Instance]) -> Ledger:
+        ledger = Ledger(now)
+        for instance in instances.values():
+            ledger.open(msgspec.structs.replace(instance.opening, since=now()))
+        kept = await bus.get("ledger", "books")
+        if kept:
+            ledger.restore(kept)
+        self.crew.start("ledger", keep_books(bus, ledger))
+        return ledger
+
+
+async def keep_books(bus: NatsBus, ledger: Ledger) -> None:
+    """Write the ledger's counts to the bus now and then, so that a restart does not lose them."""
+    last = b""
+    while True:
+        await asyncio.sleep(LEDGER_SECONDS)
+        books = ledger.dump()
+        if books != last:
+            with logged("keeping the books"):
+                try:
+                    await bus.put("ledger", "books", books)
+                    last = books
+                except TryLater as error:
+                    log.debug("the books wait", error=error.detail)
+
+
+def load_instances(settings: Settings) -> dict[str, Instance]:
+    """The sources of the settings, with their secrets read."""
+    found: dict[str, Instance] = {}
+    for name, own in settings.sources.items():
+        if own.audience:
+            raise Broken(f"sources.{name}.audience: private streams are not supported by this version", code=2)
+        secrets = tuple(value for value in (secret(own), secret(own, "old_secret")) if value)
+        found[name] = Instance(name, source_kinds.load(own.kind), own, secrets)
+    return found
+
+
+def load_producers(settings: Settings) -> tuple[Producer, ...]:
+    """The logins of the settings, with their passwords read."""
+    found: list[Producer] = []
+    for login in settings.mqtt.logins:
+        password = secret(login).decode()
+        if not password:
+            raise Broken(f"mqtt.logins: user {login.user!r} needs secret_file or secret_env", code=2)
+        found.append(Producer(login.user, password, login.source, login.own_topics))
+    return tuple(found)
+
+
+@contextmanager
+def logged(doing: str) -> Iterator[None]:
+    """Going on after a failure that must not keep the rest from stopping."""
+    try:
+        yield
+    except Exception as error:
+        log.warning("trouble while " + doing, error=repr(error))
