@@ -147,8 +147,8 @@ def moment(value: str, now: datetime) -> moments.Moment:
 
 def sequence(value: str) -> str:
     """A sequence as plain decimal digits."""
-    if not _DIGITS.fullmatch(value):
-        raise Misread(f"{value!r} is not a sequence; it has up to 20 digits")
+    if not _DIGITS.fullmatch(value) or int(value) >= 2**63:
+        raise Misread(f"{value!r} is not a sequence; it has up to 20 digits and is below 2^63")
     return str(int(value))
 
 
