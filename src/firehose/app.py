@@ -157,9 +157,7 @@ class App:
 
     async def _start_mirror(self, bus: NatsBus, ledger: Ledger, addresses: Addresses) -> None:
         public = await self._connect("mirror", addresses)
-        mirror = Mirror(
-            bus, public, (addresses.mqtt, addresses.mirror_password), aliases=self.settings.mqtt.aliases
-        )
+        mirror = Mirror(bus, public, (addresses.mqtt, addresses.mirror_password), aliases=self.settings.mqtt.aliases)
         await mirror.start()
         self.crew.start("mirror connection", mirror.connection())
         self.crew.start("mirror demand", mirror.demand())

@@ -85,7 +85,7 @@ class Mirror:
 
     async def demand(self) -> None:
         """Watch whether anybody subscribes with QoS 1 or 2. Never returns."""
-        subject = "$JS.EVENT.ADVISORY.CONSUMER.CREATED.$MQTT_msgs"
+        subject = "$JS.EVENT.ADVISORY.CONSUMER.CREATED.$MQTT_msgs.>"
         created = await self._public.subscribe(subject)
         while True:
             # A new consumer on $MQTT_msgs is a new QoS 1 subscription: at once, not at the next look.
