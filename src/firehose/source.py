@@ -7,6 +7,7 @@ fetched or held open it returns *data* (`Feed`, `Request`) that `intake/` acts o
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 import pkgutil
@@ -63,6 +64,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     freshness: int = 0
     redact: bool = True
     audience: str = ""
+
+
+class WebhookSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a source can be told whose sender shares a secret with the hub.
+
+    secret_file, secret_env: the secret, as it is entered at the sender. old_secret_file, old_secret_env: the one
+    before, accepted as well until it is removed, so that the secret can be changed without losing a delivery.
+    open: take deliveries that prove nothing; shown on the Sources page.
+    """
+
+    secret_file: str = ""
+    secret_env: str = ""
+    old_secret_file: str = ""
+    old_secret_env: str = ""
+    open: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,7 +170,10 @@ class SourceKind:
     read: what a delivery means. Pure: the same delivery and settings always give the same verdict.
     kinds: native kind -> normalised kinds, for the reference pages. ignored: native kind -> why.
     hidden: payload paths that never leave the hub (`a.b`, `*` for every item or member); the gate removes them.
-    schemes: how its webhooks are verified; empty if it takes none.
+    schemes: how its webhooks are verified; empty if it takes none. media: the content types that its webhooks may
+    have; JSON in any form always, `*/*` takes all.
+    also: other words for the settings that this folder serves, with the title of each (`gitea`: "Gitea"); `read`
+    finds the operator's word in `settings.kind`.
     lines: the long connection to hold, if its settings ask for one.
     step: what a line does to the cursor (opaque text, the source's own). Pure; a line that is no JSON leaves it.
     missed: the requests that bring back what a gap may have swallowed; recovered: the deliveries in an answer;
@@ -169,6 +188,8 @@ class SourceKind:
     kinds: Mapping[str, str]
     ignored: Mapping[str, str] = field(default_factory=dict)
     schemes: Sequence[Scheme] = ()
+    media: Sequence[str] = ()
+    also: Mapping[str, str] = field(default_factory=dict)
     hidden: Sequence[str] = ()
     native_kind: Callable[[Delivery], str] | None = None
     lines: Callable[[Any], SshLines | None] | None = None
@@ -180,21 +201,35 @@ class SourceKind:
 
 def load(kind: str) -> SourceKind:
     """The declaration of a source kind; `Broken` (settings) names the nearest known kind."""
-    known = kinds()
-    if kind not in known:
-        from difflib import get_close_matches
+    if kind in folders():
+        return _declared(kind)
+    for folder in folders():
+        # Only a word that is no folder's name costs looking into all of them.
+        declared = _declared(folder)
+        if kind in declared.also:
+            return dataclasses.replace(declared, name=kind, title=declared.also[kind], also={})
+    from difflib import get_close_matches
 
-        near = get_close_matches(kind, known, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
-        raise Broken(f"no source of kind {kind!r}{hint}", code=2)
-    declared = importlib.import_module(f"firehose.sources.{kind}").SOURCE
+    known = kinds()
+    near = get_close_matches(kind, known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+    raise Broken(f"no source of kind {kind!r}{hint}", code=2)
+
+
+def _declared(folder: str) -> SourceKind:
+    declared = importlib.import_module(f"firehose.sources.{folder}").SOURCE
     if not isinstance(declared, SourceKind):
-        raise Broken(f"firehose.sources.{kind}.SOURCE is not a SourceKind", code=2)
+        raise Broken(f"firehose.sources.{folder}.SOURCE is not a SourceKind", code=2)
     return declared
 
 
-def kinds() -> list[str]:
-    """The names of all source kinds that are installed: the folders below `firehose.sources`."""
+def folders() -> list[str]:
+    """The folders below `firehose.sources`."""
     package = importlib.util.find_spec("firehose.sources")
     places = list(package.submodule_search_locations or ()) if package else []
     return sorted(found.name for found in pkgutil.iter_modules(places) if found.ispkg)
+
+
+def kinds() -> list[str]:
+    """The words of all source kinds that are installed, those that share a folder with another included."""
+    return sorted({word for folder in folders() for word in (folder, *_declared(folder).also)})
