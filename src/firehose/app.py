@@ -16,7 +16,8 @@ import structlog
 
 from firehose import source as source_kinds
 from firehose.access.tokens import Tokens
-from firehose.bus.engine import Addresses, Engine, EngineSettings
+from firehose.bus import tls_front
+from firehose.bus.engine import Addresses, Engine, EngineSettings, check_free
 from firehose.bus.engine_config import Producer
 from firehose.bus.live import Live
 from firehose.bus.mirror import Mirror
@@ -130,7 +131,7 @@ class App:
     async def _start_engine(self, producers: tuple[Producer, ...]) -> Addresses:
         settings = self.settings
         if settings.engine.urls:
-            raise Broken("engine.urls: external engines are not supported by this version", code=2)
+            return external(settings)
         self.engine = Engine(
             EngineSettings(
                 folder=settings.data / "engine",
@@ -147,11 +148,15 @@ class App:
         )
         addresses = await self.engine.start()
         self.crew.start("engine", self.engine.watch())
+        if settings.mqtt.tls_listen:
+            check_free(settings.mqtt.tls_listen, "mqtt.tls_listen")
+            tls = tls_front.context(settings.mqtt.tls_cert, settings.mqtt.tls_key)
+            self.crew.start("mqtt tls", tls_front.serve(settings.mqtt.tls_listen, addresses.mqtt, tls))
         return addresses
 
     async def _connect(self, user: str, addresses: Addresses) -> Any:
         password = addresses.mirror_password if user == "mirror" else addresses.hub_password
-        client = await connect([f"nats://{addresses.nats}"], user=user, password=password, name=user)
+        client = await connect(addresses.nats, user=user, password=password, name=user)
         self._clients.append(client)
         return client
 
@@ -178,6 +183,21 @@ class App:
             ledger.restore(kept)
         self.crew.start("ledger", keep_books(bus, ledger))
         return ledger
+
+
+def external(settings: Settings) -> Addresses:
+    """Where engines that somebody else runs listen, and the hub's password there."""
+    password = secret(settings.engine).decode()
+    if not password:
+        raise Broken(
+            "engine.urls needs engine.secret_file or engine.secret_env: the password that `firehose engine-config` "
+            "wrote into the servers' configuration",
+            code=2,
+        )
+    return Addresses(
+        nats=settings.engine.urls, mqtt=settings.mqtt.listen, websocket=settings.mqtt.websocket,
+        hub_password=password, mirror_password=password,
+    )  # fmt: skip
 
 
 async def keep_books(bus: NatsBus, ledger: Ledger) -> None:

@@ -64,13 +64,15 @@ class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Engine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """kind: `embedded` (a nats-server child) or, with urls, `external`. binary: which nats-server; else the one in
     PATH, else the one that came with Firehose. listen: a fixed NATS address for producers that speak NATS ("" = a free
-    local port). credentials_file: NATS credentials for external servers. replicas: copies of each stream, 1, 3 or 5.
+    local port). secret_file, secret_env: the password of the hub's own logins on external servers, as
+    `firehose engine-config` wrote it into their configuration. replicas: copies of each stream, 1, 3 or 5.
     sync: `always` (an acknowledged event is on disk) or a duration such as `1s`. keep_days, keep_gib: what the
     stream itself keeps."""
 
     kind: str = "embedded"
     urls: tuple[str, ...] = ()
-    credentials_file: str = ""
+    secret_file: str = ""
+    secret_env: str = ""
     binary: str = ""
     listen: str = ""
     replicas: int = 1

@@ -59,8 +59,8 @@ PRODUCERS = (Producer("ci", "s3cret", "ci"), Producer("zuul", "z3cret", "zuul", 
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     engine = Engine(EngineSettings(folder=tmp_path / "e", mqtt=f"127.0.0.1:{free_port()}", producers=PRODUCERS))
     addresses = await engine.start()
-    hub = await connect([f"nats://{addresses.nats}"], user="hub", password=addresses.hub_password)
-    public = await connect([f"nats://{addresses.nats}"], user="mirror", password=addresses.mirror_password)
+    hub = await connect(addresses.nats, user="hub", password=addresses.hub_password)
+    public = await connect(addresses.nats, user="mirror", password=addresses.mirror_password)
     bus = NatsBus(hub)
     await bus.prepare(replicas=1, keep_days=1, keep_gib=1, first=1)
     mirror = Mirror(bus, public, (addresses.mqtt, addresses.mirror_password))

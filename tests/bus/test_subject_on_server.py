@@ -65,7 +65,7 @@ async def test_the_server_translates_as_we_do(engine: Engine) -> None:
     topics = [subject.topic("s.1", "change.merged", project) for project in projects]
     addresses = engine.addresses
     host, _, port = addresses.mqtt.rpartition(":")
-    client = await connect([f"nats://{addresses.nats}"], user="mirror", password=addresses.mirror_password)
+    client = await connect(addresses.nats, user="mirror", password=addresses.mirror_password)
     found: dict[str, str] = {}
     async with aiomqtt.Client(host, int(port)) as reader:
         await reader.subscribe("events/#")
@@ -86,7 +86,7 @@ async def test_the_server_hands_mqtt_topics_on_as_we_expect(engine: Engine) -> N
     addresses = engine.addresses
     host, _, port = addresses.mqtt.rpartition(":")
     topics = [subject.topic("s", "a.b", project) for project in ("x/y.z", "a//b", ".a.", "/lead", "c++", "ü/日")]
-    client = await connect([f"nats://{addresses.nats}"], user="mirror", password=addresses.mirror_password)
+    client = await connect(addresses.nats, user="mirror", password=addresses.mirror_password)
     listening = await client.subscribe("events.>")
     await client.flush()
     async with aiomqtt.Client(host, int(port), username="mirror", password=addresses.mirror_password) as sender:

@@ -22,7 +22,7 @@ async def bus(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[B
         return
     engine = Engine(EngineSettings(folder=tmp_path / "engine"))
     addresses = await engine.start()
-    client = await connect([f"nats://{addresses.nats}"], user="hub", password=addresses.hub_password)
+    client = await connect(addresses.nats, user="hub", password=addresses.hub_password)
     real = NatsBus(client)
     await real.prepare(replicas=1, keep_days=1, keep_gib=1, first=1)
     try:

@@ -55,9 +55,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the engine listens and the hub's own logins."""
+    """Where the engine listens and the hub's own logins. `nats` are URLs, the others `host:port`."""
 
-    nats: str
+    nats: tuple[str, ...]
     mqtt: str
     websocket: str
     hub_password: str
@@ -86,7 +86,7 @@ class Engine:
         """Where to reach it; fixed for the life of this object, restarts of the child included."""
         config = self._config
         return Addresses(
-            nats=config.nats,
+            nats=(f"nats://{config.nats}",),
             mqtt=config.mqtt,
             websocket=config.websocket,
             hub_password=config.hub_password,

@@ -33,10 +33,13 @@ class Producer(msgspec.Struct, frozen=True):
 
 
 class EngineConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What the configuration is made from. Listeners are `host:port`, "" for none; passwords are made at start."""
+    """What the configuration is made from. Listeners are `host:port`, "" for none; the embedded engine's passwords
+    are made at start. `cluster` and `routes`: for servers of a cluster that the operator runs."""
 
     name: str
     folder: Path
+    cluster: str = ""
+    routes: tuple[str, ...] = ()
     nats: str
     mqtt: str = ""
     websocket: str = ""
@@ -75,6 +78,9 @@ def render(config: EngineConfig) -> str:
         if config.websocket_cert:
             tls = f"tls {{ cert_file: {_text(config.websocket_cert)}, key_file: {_text(config.websocket_key)} }}"
         blocks.append(f"websocket {{ listen: {_text(config.websocket)}, no_auth_user: anon, {tls} }}")
+    if config.cluster:
+        routes = ", ".join(_text(f"nats://{route}") for route in config.routes)
+        blocks.append(f"cluster {{ name: firehose, listen: {_text(config.cluster)}, routes: [{routes}] }}")
     return "\n".join(blocks) + "\n"
 
 
