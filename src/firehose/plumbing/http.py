@@ -1,0 +1,183 @@
+"""The only door to the outside over HTTP: every address is checked and then connected to as checked.
+
+In: a method, a URL, headers, a body. Out: an `Answer` (status, headers, body), whatever the status. A host's records
+are resolved once, all of them must be allowed (`addresses.py`), and the connection goes to the checked address with
+the host's name in `Host` and SNI, so that a name cannot point elsewhere between check and connect. Redirects are
+answers, never followed; answers are bounded in size and time; no proxy from the environment. It refuses to know why
+somebody asks. Errors: `GiveUp` for what will never be allowed, `TryLater` for what the network or time refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+import httpx
+import msgspec
+
+from firehose.errors import GiveUp, TryLater
+from firehose.plumbing import addresses
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+ANSWER_LIMIT: Final = 16 * 2**20
+HOSTS: Final = 64
+_AGENT: Final = "firehose"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the server said; header names are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """connect, read, total: seconds. answer: most bytes of a body."""
+
+    connect: float = 5.0
+    read: float = 20.0
+    total: float = 60.0
+    answer: int = ANSWER_LIMIT
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """All A and AAAA records of a name, by the system's resolver; `TryLater` when there are none."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise TryLater(f"cannot resolve {host}: {error}") from None
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Client:
+    """Outgoing requests under one policy. `allow` lists host names, addresses and networks that the operator trusts
+    although they are not public. Connections are kept per host, never shared between two names on one address."""
+
+    def __init__(
+        self,
+        allow: Sequence[str] = (),
+        *,
+        limits: Limits | None = None,
+        resolver: Resolve = resolve,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._hosts = frozenset(word.lower().rstrip(".") for word in allow)
+        self._networks = addresses.networks(allow)
+        self._limits = limits or Limits()
+        self._resolve = resolver
+        self._context = context
+        self._clients: OrderedDict[str, httpx.AsyncClient] = OrderedDict()
+
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """GET."""
+        return await self.request("GET", url, headers)
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    ) -> Answer:
+        """Make one request. Addresses of a host are tried in turn only while nothing was sent yet."""
+        target = _parse(url)
+        try:
+            async with asyncio.timeout(self._limits.total):
+                places = await self.checked(target.host, target.port or (443 if target.scheme == "https" else 80))
+                return await self._first(places, target, (method, dict(headers or {}), body))
+        except TimeoutError:
+            raise TryLater(f"{target.host} did not answer within {self._limits.total:g} s") from None
+
+    async def checked(self, host: str, port: int) -> list[str]:
+        """The addresses of a host that may be connected to; `GiveUp` when even one of them may not."""
+        literal = addresses.parse(host)
+        found = [str(literal)] if literal is not None else await self._resolve(host, port)
+        if not found:
+            raise TryLater(f"{host} has no address")
+        if host.lower().rstrip(".") in self._hosts:
+            return list(found)
+        for text in found:
+            address = addresses.parse(text)
+            reason = addresses.refusal(address, self._networks) if address is not None else "not an address"
+            if reason:
+                raise GiveUp(
+                    f"{host} points to {text}, which is {reason}; no request goes there unless the settings allow it"
+                )
+        return list(found)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        while self._clients:
+            _, client = self._clients.popitem()
+            await client.aclose()
+
+    async def _first(
+        self, places: Sequence[str], target: httpx.URL, what: tuple[str, dict[str, str], bytes | None]
+    ) -> Answer:
+        failure = ""
+        for place in places:
+            try:
+                return await self._send(place, target, what)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failure = str(error) or type(error).__name__
+            except httpx.HTTPError as error:
+                raise TryLater(f"{target.host}: {str(error) or type(error).__name__}") from None
+        raise TryLater(f"cannot connect to {target.host}: {failure}")
+
+    async def _send(self, place: str, target: httpx.URL, what: tuple[str, dict[str, str], bytes | None]) -> Answer:
+        method, headers, body = what
+        client = await self._client(f"{target.scheme}://{target.netloc.decode()}")
+        # Encoded answers could unpack to any size, so none is asked for and none is taken.
+        fixed = {"Host": target.netloc.decode(), "Accept-Encoding": "identity"}
+        request = client.build_request(
+            method,
+            target.copy_with(host=place),
+            headers={"User-Agent": _AGENT} | headers | fixed,
+            content=body,
+            extensions={"sni_hostname": target.host},
+        )
+        response = await client.send(request, stream=True, follow_redirects=False)
+        try:
+            return await self._read(response, target.host)
+        finally:
+            await response.aclose()
+
+    async def _read(self, response: httpx.Response, host: str) -> Answer:
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise GiveUp(f"{host} answered in an encoding that was not asked for")
+        body = bytearray()
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > self._limits.answer:
+                raise GiveUp(f"{host} answered with more than {self._limits.answer} bytes")
+        return Answer(response.status_code, dict(response.headers), bytes(body))
+
+    async def _client(self, origin: str) -> httpx.AsyncClient:
+        if origin in self._clients:
+            self._clients.move_to_end(origin)
+            return self._clients[origin]
+        while len(self._clients) >= HOSTS:
+            _, oldest = self._clients.popitem(last=False)
+            await oldest.aclose()
+        limits = self._limits
+        self._clients[origin] = httpx.AsyncClient(
+            verify=self._context or ssl.create_default_context(),
+            timeout=httpx.Timeout(limits.read, connect=limits.connect),
+            trust_env=False,
+            follow_redirects=False,
+        )
+        return self._clients[origin]
+
+
+def _parse(url: str) -> httpx.URL:
+    try:
+        target = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise GiveUp(f"{url!r} is not a URL: {error}") from None
+    if target.scheme not in ("http", "https") or not target.host:
+        raise GiveUp(f"{url!r} is not an http or https URL")
+    if target.userinfo:
+        raise GiveUp("a URL with a login in it is not used; name the secret in the settings")
+    return target
