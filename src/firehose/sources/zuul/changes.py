@@ -6,15 +6,11 @@ or a branch is a change without a number.
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from firehose import subject
 from firehose.errors import Refused
 from firehose.wild import Wild
-
-_HEADS: Final = "refs/heads/"
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,22 +23,28 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     ref: str = ""
     owner: str = ""
     link: str = ""
+    commit: str = ""
 
     @property
     def subject(self) -> str:
         """What the source of the change calls it: `org/project~4711` (Gerrit), `#12` (GitHub, Forgejo), `!12` (GitLab);
-        a branch or tag is `org/project@refs/tags/v1`."""
+        a branch or tag is `org/project@v1`."""
         project = subject.escape(self.project)
         if not self.number:
-            return f"{project}@{subject.escape(self.ref or self.branch)}" if self.ref or self.branch else project
+            return f"{project}@{subject.escape(self.short)}" if self.short else project
         mark = "!" if "/merge_requests/" in self.link else "#" if "/pull" in self.link else "~"
         return f"{project}{mark}{subject.escape(self.number)}"
+
+    @property
+    def short(self) -> str:
+        """The branch or tag as people write it."""
+        return self.ref.removeprefix("refs/heads/").removeprefix("refs/tags/") or self.branch
 
     @property
     def title(self) -> str:
         """The change for people: `org/project 4711,3` or `org/project v1`."""
         if not self.number:
-            return f"{self.project} {self.branch or self.ref.removeprefix(_HEADS).removeprefix('refs/tags/')}".strip()
+            return f"{self.project} {self.short}".strip()
         # Patch sets of forges are commits, which say nothing to people.
         return f"{self.project} {self.number}" + (f",{self.patchset}" if len(self.patchset) < 5 else "")
 
@@ -67,6 +69,7 @@ def change_of(item: Wild) -> Change:
         ref=item["ref"].text(""),
         owner=item["owner"].text(""),
         link=web_address(item["change_url"]),
+        commit=item["commit_id"].text(""),
     )
 
 

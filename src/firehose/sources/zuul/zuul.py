@@ -95,6 +95,7 @@ class Report:
     def refs(self) -> tuple[str, ...]:
         """What the whole item ties together."""
         found = [f"buildset/{self.buildset}", *(change.subject for change in self.changes)]
+        found += [f"commit/{token(change.commit)}" for change in self.changes if change.commit]
         found += [f"zuul-event/{token(self.event_id)}"] if self.event_id else []
         return tuple(dict.fromkeys(found))
 
