@@ -82,7 +82,7 @@ class App:
         gate = Gate(bus, ledger, instances, reader.known)
         self.crew.start("live", live.follow(bus))
         self.crew.start("gate", gate.run())
-        recorder = Recorder(bus, store)
+        recorder = Recorder(bus, store, reader.recorded)
         if "recorder" in self.parts:
             self.crew.start("recorder", recorder.run())
         if "mirror" in self.parts:

@@ -36,11 +36,13 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Span(msgspec.Struct, frozen=True):
-    """What the history holds: first and last sequence (0, 0 when empty), number of events."""
+    """What the history holds: first sequence, the last one that was ever recorded (0, 0 when there never was any;
+    `first == last + 1` when all were forgotten), number of events. Everything up to `floor` was forgotten by rule."""
 
     first: int
     last: int
     count: int
+    floor: int = 0
 
 
 class Store(Protocol):
@@ -85,7 +87,8 @@ class Store(Protocol):
         limit: int = 1_000,
     ) -> list[Count]:
         """Numbers of matching events by `source|kind|project|actor|outcome|severity` ("" is one group) and per
-        `minute|hour|day` ("" is all time)."""
+        `minute|hour|day` ("" is all time), by time of recording: `since` inclusive, `until` exclusive. `Refused`
+        (`too-broad`, 422) when it would take seconds."""
         ...
 
     def graph(self, subject: str, *, limit: int = 500) -> list[Recorded]:

@@ -1,0 +1,158 @@
+"""Counts: from roll-ups where they can answer, from the index where it is exact, else event by event within a limit.
+
+In: a query, a grouping, a width of time buckets, and a store's `Numbers`. Out: `Count` values. All times here are
+times of recording: `since` inclusive, `until` exclusive. Roll-ups are by the hour; where a range begins or ends
+within an hour, that hour is counted by its events.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final, Protocol
+
+from firehose.errors import Refused
+from firehose.event import Recorded
+from firehose.history.compile import LATEST, And, Phrase, Plan, plan
+from firehose.history.marks import NAME, URI, mark
+from firehose.history.row import DAY, GROUPS, HOUR, micros, moment
+from firehose.history.store import Count
+from firehose.plumbing.clock import monotonic
+from firehose.query.match import predicate
+from firehose.query.tree import Everything, Is, Node
+
+WIDTHS: Final = {"minute": 60_000_000, "hour": HOUR, "day": DAY}
+PATIENCE: Final = 3.0
+"""Seconds after which counting event by event gives up."""
+
+Groups = tuple[int, tuple[str, ...]]
+"""When an event was recorded, microseconds, and its values of `GROUPS`."""
+
+
+class Numbers(Protocol):
+    """What a store gives to count with. Ranges are inclusive."""
+
+    def rolled(self, field: str, value: str | None, width: int, first: int, last: int) -> list[tuple[str, int, int]]:
+        """Roll-ups (value, start, n) of a field, or of one value; `width` and starts in seconds / in widths."""
+        ...
+
+    def hour_ranges(self, first: int, last: int) -> list[tuple[int, int, int]]:
+        """(hour, first sequence, last sequence) of hours since 1970, in order."""
+        ...
+
+    def group_rows(self, wanted: Plan, low: int, high: int) -> Iterator[Groups]:
+        """What the index finds between two sequences."""
+        ...
+
+    def events(self, wanted: Plan, low: int, high: int) -> Iterator[Recorded]:
+        """The same, as events."""
+        ...
+
+
+class Tally:
+    """One count."""
+
+    def __init__(
+        self, numbers: Numbers, query: Node, by: str, per: str, bounds: tuple[datetime | None, datetime | None]
+    ) -> None:
+        if by and by not in GROUPS:
+            raise Refused(f"events are not counted by {by!r}, but by {', '.join(GROUPS)}", slug="bad-field", field="by")
+        if per and per not in WIDTHS:
+            raise Refused(f"{per!r} is not minute, hour or day", slug="bad-field", field="per")
+        self._numbers = numbers
+        self._query, self._by, self._per = query, by, per
+        since, until = bounds
+        self._since = 0 if since is None else micros(since)
+        self._until = LATEST if until is None else micros(until)
+        self._found: Counter[tuple[str, int]] = Counter()
+
+    def counts(self, limit: int) -> list[Count]:
+        """The counts: by time, then the most frequent group first; the newest buckets when there are too many."""
+        if self._until > self._since:
+            one = self._single()
+            if one is not None and self._per != "minute":
+                self._from_rollups(*one)
+            else:
+                self._from_events(self._since, self._until)
+        found = sorted(self._found.items(), key=lambda item: (item[0][1], -item[1], item[0][0]))
+        width = WIDTHS.get(self._per, 0)
+        made = [Count(group, n, moment(start * width) if width else None) for (group, start), n in found if n]
+        return made[-limit:] if width else made[:limit]
+
+    def _single(self) -> tuple[str, str | None] | None:
+        """The field and value whose roll-ups hold the answer."""
+        match self._query:
+            case Everything():
+                return (self._by, None)
+            case Is(field, value) if field in GROUPS and self._by in ("", field):
+                return None if field == "source" and self._is_uri(value) else (field, value)
+            case _:
+                return None
+
+    def _is_uri(self, value: str) -> bool:
+        """`source:` takes names and URIs; the roll-ups know names only."""
+        uri, name = Phrase((mark(URI, value),)), Phrase((mark(NAME, value),))
+        return next(self._numbers.group_rows(Plan(And((uri,), (name,))), 0, LATEST), None) is not None
+
+    def _from_rollups(self, field: str, value: str | None) -> None:
+        low, high = -(-self._since // HOUR), self._until // HOUR
+        if self._until == LATEST:
+            high = LATEST // DAY * 24
+        if low > high:
+            self._from_events(self._since, self._until)
+            return
+        self._from_events(self._since, low * HOUR)
+        self._from_events(high * HOUR, self._until)
+        first, last = -(-low // 24), high // 24
+        if self._per == "hour" or first >= last:
+            self._add(field, value, 3600, (low, high))
+        else:
+            self._add(field, value, 3600, (low, first * 24))
+            self._add(field, value, 86400, (first, last))
+            self._add(field, value, 3600, (last * 24, high))
+
+    def _add(self, field: str, value: str | None, width: int, span: tuple[int, int]) -> None:
+        if span[0] >= span[1]:
+            return
+        wide = WIDTHS.get(self._per, 0)
+        for group, start, n in self._numbers.rolled(field, value, width, span[0], span[1] - 1):
+            bucket = start * width * 1_000_000 // wide if wide else 0
+            self._found[group if self._by else "", bucket] += n
+
+    def _from_events(self, since: int, until: int) -> None:
+        if since >= until:
+            return
+        ranges = self._numbers.hour_ranges(since // HOUR, min(until - 1, LATEST) // HOUR)
+        if not ranges:
+            return
+        wanted = plan(self._query)
+        low, high = max(wanted.low, min(r[1] for r in ranges)), min(wanted.high, max(r[2] for r in ranges))
+        if low > high:
+            return
+        column = GROUPS.index(self._by) if self._by else -1
+        width = WIDTHS.get(self._per, 0)
+        deadline = monotonic() + PATIENCE
+        found = self._numbers.group_rows(wanted, low, high) if wanted.exact else self._sifted(wanted, low, high)
+        for looked, (recorded, groups) in enumerate(found, 1):
+            if since <= recorded < until:
+                self._found[groups[column] if self._by else "", recorded // width if width else 0] += 1
+            if looked % 1_000 == 0 and monotonic() > deadline:
+                raise Refused(
+                    "too many events would have to be counted one by one; narrow the time or the query",
+                    slug="too-broad", status=422, field="q",
+                )  # fmt: skip
+
+    def _sifted(self, wanted: Plan, low: int, high: int) -> Iterator[Groups]:
+        """Events that the index cannot tell for sure."""
+        fits = predicate(wanted.rest)
+        nothing: tuple[str, ...] = ("",) * len(GROUPS)
+        for event in self._numbers.events(wanted, low, high):
+            if fits(event):
+                envelope = event.envelope
+                yield (
+                    micros(event.recorded),
+                    (event.name, envelope.kind, envelope.project, envelope.actor, envelope.outcome, envelope.severity),
+                )
+            else:
+                yield -1, nothing

@@ -1,0 +1,47 @@
+"""Which history: an address becomes a store.
+
+In: `[history]` of the settings and the data folder. Out: a `Store`, its schema in place. Refuses any address that is
+neither `sqlite:///FILE` nor `postgresql://…`; the address itself may be secret (`url_env`) and is never logged.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+from firehose.errors import Broken
+from firehose.history.sqlite import SqliteStore
+from firehose.history.store import Store
+
+FILE = "history.db"
+
+
+class Address(Protocol):
+    """Where the history is: an address, or the name of a variable that holds it."""
+
+    @property
+    def url(self) -> str:
+        """`sqlite:///FILE` or `postgresql://…`; "" is a file in the data folder."""
+        ...
+
+    @property
+    def url_env(self) -> str:
+        """An environment variable with the address."""
+        ...
+
+
+def open_store(settings: Address, data: Path) -> Store:
+    """The store that the settings name; without any, a file in the data folder."""
+    url = settings.url
+    if settings.url_env:
+        url = os.environ.get(settings.url_env, "")
+        if not url:
+            raise Broken(f"history.url_env: the environment variable {settings.url_env} is not set", code=2)
+    if not url:
+        return SqliteStore(data / FILE)
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and rest != "/":
+        # As elsewhere: three slashes and a relative path, four and an absolute one.
+        return SqliteStore(Path(rest[1:]))
+    raise Broken("history.url is neither sqlite:///FILE nor postgresql://…", code=2)
