@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 
-from firehose.event import Event, Recorded, encode
+from firehose.event import Recorded
 from firehose.query.match import glob, predicate
 from firehose.query.parse import parse
 
+Make = Callable[..., Recorded]
 NOW = datetime(2016, 10, 27, 14, 32, 7, tzinfo=UTC)
-
-
-def recorded(sequence: int = 42, name: str = "gerrit", **changes: object) -> Recorded:
-    values: dict[str, object] = {
-        "id": "d-1",
-        "source": "https://review.opendev.org",
-        "type": "com.gerritcodereview.change-merged",
-        "kind": "change.merged",
-        "subject": "openstack/nova~12345",
-        "time": datetime(2016, 10, 26, 10, 0, tzinfo=UTC),
-        "project": "openstack/nova",
-        "actor": "okonkwo",
-        "summary": "Rebuild config drive before Live Migration, föhn",
-        "link": "https://review.opendev.org/12345?x=(1)",
-        "outcome": "failure",
-        "severity": "warning",
-        "refs": ("story/2000643", "buildset/abc"),
-        "text": "hidden words",
-        "data": (
-            b'{"change":{"branch":"stable/newton","number":12345,"wip":false},"n":"17","none":null,"f":1.5,'
-            b'"files":[{"path":"a.py"},{"path":"b.py"}],"labels":["x","y"],"big":123456789012345678901234567890}'
-        ),
-    }
-    frame = encode(name, Event(**(values | changes)))  # type: ignore[arg-type]
-    return Recorded(sequence, NOW, frame)
 
 
 YES = """
@@ -153,32 +130,32 @@ nothing hidden
 
 
 @pytest.mark.parametrize("query", YES)
-def test_finds(query: str) -> None:
+def test_finds(query: str, recorded: Make) -> None:
     assert predicate(parse(query, NOW))(recorded())
 
 
 @pytest.mark.parametrize("query", NO)
-def test_passes_over(query: str) -> None:
+def test_passes_over(query: str, recorded: Make) -> None:
     assert not predicate(parse(query, NOW))(recorded())
 
 
-def test_an_event_without_refs_has_none() -> None:
+def test_an_event_without_refs_has_none(recorded: Make) -> None:
     bare = recorded(refs=())
     assert predicate(parse('refs:""', NOW))(bare)
     assert not predicate(parse("refs:*", NOW))(bare)
 
 
 @pytest.mark.parametrize("data", [b"not json", b"[" * 5_000 + b"]" * 5_000, b"7", b"[[1]]"])
-def test_a_payload_that_cannot_be_read_has_no_fields(data: bytes) -> None:
+def test_a_payload_that_cannot_be_read_has_no_fields(data: bytes, recorded: Make) -> None:
     kind = "application/json" if data[:1] in b"7[" and len(data) < 10 else "text/plain"
     assert not predicate(parse("data.x:*", NOW))(recorded(data=data, datacontenttype=kind))
 
 
-def test_binary_payloads_have_no_fields() -> None:
+def test_binary_payloads_have_no_fields(recorded: Make) -> None:
     assert not predicate(parse("data.x:*", NOW))(recorded(data=b"\xff\xfe", datacontenttype="application/x"))
 
 
-def test_the_payload_is_not_decoded_when_nobody_asks() -> None:
+def test_the_payload_is_not_decoded_when_nobody_asks(recorded: Make) -> None:
     event = recorded()
     predicate(parse("data.change.branch:* kind:other", NOW))(event)
     assert "data" not in event.__dict__
