@@ -122,6 +122,8 @@ def fingerprint(*parts: object) -> str:
 
 def line(text: str, limit: int = SUMMARY_LIMIT) -> str:
     """Text of any origin as one plain line: white space collapsed, control characters gone, cut with an ellipsis."""
+    if len(text) <= limit and text.isprintable() and "  " not in text:
+        return text.strip()
     flat = " ".join("".join(c if c.isprintable() else " " for c in text[: limit * 4]).split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 

@@ -55,6 +55,7 @@ def source_of(topic_: str) -> str:
     return unescape(levels[2] if levels[0] == PRIVATE_ROOT else levels[1])
 
 
+@lru_cache(maxsize=16_384)
 def to_nats(topic_: str) -> str:
     """The NATS subject that nats-server's MQTT listener uses for an MQTT topic (no wildcards)."""
     return ".".join(level.replace(".", "//") if level else "/" for level in topic_.split("/"))

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
 import structlog
+from prometheus_client import Counter
 
 from firehose.bus.contract import Bus, Message
 from firehose.errors import Refused, TryLater
@@ -156,7 +158,7 @@ class Gate:
         fresh = sum(not duplicate for _, duplicate in places)
         self._ledger.book(source, "event" if fresh else "duplicate")
         if fresh:
-            metrics.events.labels(source).inc(fresh)
+            _stored(source).inc(fresh)
         return Receipt(
             "event" if fresh else "duplicate",
             ids=tuple(event.id for event in events),
@@ -222,6 +224,11 @@ class Gate:
         if len(self._recent) > RECENT:
             for id_ in list(self._recent)[: len(self._recent) - RECENT + RECENT // 10]:
                 del self._recent[id_]
+
+
+@lru_cache(maxsize=1_024)
+def _stored(source: str) -> Counter:
+    return metrics.events.labels(source)
 
 
 def answer(taken: Sequence[_Waiting], places: Mapping[str, tuple[int, bool]]) -> None:
