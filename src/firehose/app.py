@@ -7,6 +7,7 @@ Order matters only at start: engine, streams, store, then everything that reads 
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -70,7 +71,7 @@ class App:
         bus = NatsBus(await self._connect("hub", addresses))
         store = open_store(settings.history, settings.data)
         reader = Reader(store)
-        self._closing.append(reader)
+        self._closing.append(reader.close)
         head = (await reader.span()).last
         engine = settings.engine
         await bus.prepare(
@@ -102,7 +103,7 @@ class App:
         if "web" in self.parts:
             server = Server(self.hub)
             await server.start()
-            self._closing.append(server)
+            self._closing.append(server.close)
             self.crew.start("web", server.run())
         return self.hub
 
@@ -118,9 +119,11 @@ class App:
 
     async def stop(self) -> None:
         """Doors first, then the parts, then the engine."""
-        for closing in reversed(self._closing):
-            with logged(f"closing {type(closing).__name__}"):
-                await closing.close()
+        for close in reversed(self._closing):
+            with logged(f"{close.__qualname__}"):
+                done = close()
+                if inspect.isawaitable(done):
+                    await done
         await self.crew.stop()
         for client in self._clients:
             with logged("closing the engine's connection"):
