@@ -1,0 +1,160 @@
+"""A client for programs of other people: follow, search and publish, with resume and several hubs.
+
+    from firehose.client import Client
+    for event in Client("https://firehose.example.org").stream("events/+/change/merged/#", since="1h"):
+        print(event["summary"])
+
+Following never ends by itself: after a break it goes on behind the last event. With several hubs the first that
+answers is used; when it goes away the next one is asked from the last event's time, and what was seen is left out by
+(source, id). Events are dictionaries as the hub writes them (CloudEvents).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+
+from firehose.errors import FirehoseError
+from firehose.plumbing.backoff import delays
+
+Event = dict[str, Any]
+Params = Mapping[str, str | Sequence[str]]
+REMEMBERED: Final = 20_000
+SILENCE_SECONDS: Final = 45.0
+"""A stream that says nothing for three heartbeats is taken for dead."""
+
+
+class HubRefused(FirehoseError):
+    """The hub answered with a problem. `problem` is its RFC 9457 object, `status` the HTTP status."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        self.status = status
+        self.problem = problem
+        super().__init__(str(problem.get("detail") or problem.get("title") or f"HTTP {status}"))
+
+
+class HubAway(FirehoseError):
+    """No hub answers."""
+
+
+class Client:
+    """A reader and publisher. `hubs` are base URLs; `token` is sent as a bearer token where there is one."""
+
+    def __init__(self, *hubs: str, token: str = "", timeout: float = 30.0) -> None:
+        self.hubs = [hub.rstrip("/") for hub in hubs] or ["http://127.0.0.1:8080"]
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(headers=headers, timeout=httpx.Timeout(timeout, connect=5.0))
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._http.close()
+
+    def get(self, path: str, params: Params | None = None) -> Any:
+        """The JSON at a path of the first hub that answers."""
+        return self._any("GET", path, params=dict(params or {})).json()
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """Send JSON to a path of the first hub that answers."""
+        return self._any("POST", path, json=body).json()
+
+    def search(self, params: Params | None = None, *, limit: int = 100) -> Iterator[Event]:
+        """Events of the history that match, newest first unless `order=asc`; pages are fetched as needed."""
+        left = limit
+        asked = dict(params or {})
+        while left > 0:
+            page = self.get("/v1/events", {**asked, "limit": str(min(left, 1_000))})
+            yield from page["events"]
+            left -= len(page["events"])
+            if page.get("cursor") is None:
+                return
+            asked["cursor"] = page["cursor"]
+
+    def stream(
+        self, *topics: str, params: Params | None = None, reconnect: bool = True, **more: str
+    ) -> Iterator[Event]:
+        """Events as they come, from `since` or `cursor` (else from now), each once. `reconnect=False` ends with the
+        connection; `until=…` ends the stream by itself."""
+        asked: dict[str, Any] = {**(params or {}), **more}
+        path = "/v1/stream" + (f"/{','.join(quote(topic, safe='/+#$') for topic in topics)}" if topics else "")
+        path = path.replace("#", "%23")
+        waits = delays(first=0.5, most=30.0)
+        hub = 0
+        last: Event | None = None
+        while True:
+            try:
+                for event in self._lines(self.hubs[hub] + path, asked):
+                    waits = delays(first=0.5, most=30.0)
+                    if self._fresh(event):
+                        last = event
+                        asked.pop("since", None)
+                        asked["cursor"] = event["sequence"]
+                        yield event
+                if not reconnect or "until" in asked:
+                    return
+            except httpx.TransportError:
+                if not reconnect:
+                    raise HubAway(f"{self.hubs[hub]} does not answer") from None
+            if len(self.hubs) > 1:
+                hub = (hub + 1) % len(self.hubs)
+                # Another hub has sequences of its own: go back to the last event's time and leave out what was seen.
+                asked.pop("cursor", None)
+                if last is not None:
+                    asked["since"] = last["time"]
+            time.sleep(next(waits))
+
+    def publish(self, source: str, event: Event) -> Any:
+        """Hand a CloudEvent to an `inbox` source; the hub's receipt, once it is on disk."""
+        headers = {"content-type": "application/cloudevents+json"}
+        return self._any("POST", f"/in/{quote(source)}", content=json.dumps(event).encode(), headers=headers).json()
+
+    def _lines(self, url: str, params: Params) -> Iterator[Event]:
+        timeout = httpx.Timeout(30.0, read=SILENCE_SECONDS)
+        headers = {"accept": "application/x-ndjson"}
+        with self._http.stream("GET", url, params=dict(params), headers=headers, timeout=timeout) as answer:
+            if answer.status_code != 200:
+                answer.read()
+                raise refused(answer)
+            for line in answer.iter_lines():
+                if line:
+                    event: Event = json.loads(line)
+                    if "specversion" in event:  # the others are the stream's own frames: info, heartbeat, goodbye
+                        yield event
+
+    def _fresh(self, event: Event) -> bool:
+        key = (event["source"], event["id"])
+        if key in self._seen:
+            return False
+        self._seen[key] = None
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return True
+
+    def _any(self, method: str, path: str, **more: Any) -> httpx.Response:
+        for hub in self.hubs:
+            try:
+                answer = self._http.request(method, hub + path, **more)
+            except httpx.TransportError:
+                continue
+            if answer.is_success:
+                return answer
+            raise refused(answer)
+        raise HubAway(f"no hub answers at {', '.join(self.hubs)}; is it running? firehose up starts one")
+
+
+def refused(answer: httpx.Response) -> HubRefused:
+    """The hub's problem as an error."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = {}
+    return HubRefused(answer.status_code, problem if isinstance(problem, dict) else {})
