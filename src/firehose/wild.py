@@ -26,7 +26,7 @@ def decode(body: bytes) -> Wild:
         value = msgspec.json.decode(body)
     except RecursionError:
         raise _too_deep() from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         text = str(error)
         slug = "bad-encoding" if "utf-8" in text.lower() else "bad-json"
         raise Refused(f"the body is not readable as JSON: {text}", slug=slug) from None

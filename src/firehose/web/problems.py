@@ -1,0 +1,102 @@
+"""The problems that the hub answers with: RFC 9457 objects, and a page for each `type`.
+
+In: an error of ours. Out: status, JSON object, headers. The list of slugs is open, because sources may name their
+own; the ones that everybody meets have a page that says what to do. Never a stack trace.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from firehose.errors import FirehoseError, Refused, TryLater, UnknownKind
+
+MEDIA: Final = "application/problem+json"
+PREFIX: Final = "/problems/"
+
+PAGES: Final[dict[str, tuple[str, str]]] = {
+    "bad-content-encoding": ("Content-Encoding not taken", "Send the body as it is, without compression."),
+    "bad-content-type": ("Content type not taken", "Send application/json in UTF-8, or a form with one field payload."),
+    "bad-encoding": ("Not UTF-8", "The body must be UTF-8 text. Check the encoding of whatever writes it."),
+    "bad-field": ("A field is missing or has the wrong type", "The member field names the path of the value."),
+    "bad-form": ("The form cannot be read", "Send exactly one field payload, or better application/json."),
+    "bad-json": ("Not JSON", "The body is not readable as JSON. It may have been cut on the way."),
+    "bad-parameter": ("A parameter cannot be used", "The member field names it, detail says what it may be."),
+    "bad-query": ("The query cannot be read", "position and length point at the place, nearest is a word that fits."),
+    "bad-scope": ("No such scope", "Scopes are publish:<source>, read:<audience>, tracker and admin."),
+    "bad-signature": ("The signature does not fit", "Enter the same secret at the sender and here."),
+    "bad-token": ("The token is not valid", "It may be revoked, expired, or lack the scope that detail names."),
+    "cursor-too-old": (
+        "The cursor is older than the history",
+        "Events after it are gone. floor is the oldest cursor that still works: start there, knowing of the gap.",
+    ),
+    "future-cursor": ("The cursor is ahead of the stream", "It comes from another hub, or from a lost stream."),
+    "method-not-allowed": ("Method not allowed", "The header Allow names what this address takes."),
+    "no-secret": (
+        "The hub has no secret",
+        "The operator sets secret_file for this source; until then it takes nothing.",
+    ),
+    "no-signature": ("Nothing proves the sender", "Enter the secret at the sender, so that it signs its deliveries."),
+    "not-acceptable": ("No such encoding", "Ask for one of the media types in detail."),
+    "not-found": ("Nothing here", "Check the address; /openapi.json lists all of them."),
+    "stale-timestamp": ("Signed too long ago", "Sign each attempt anew and set both clocks by NTP."),
+    "too-deep": ("Nested too deep", "The body nests deeper than any payload of a known service."),
+    "too-large": ("Too large", "A delivery may have 1 MiB. Send less, or a link to the bulk."),
+    "too-slow": ("The body came too slowly", "It must be here within 30 seconds."),
+    "truncated": ("The body was cut", "The connection ended before the whole body had come."),
+    "try-later": ("Not now", "The same request will work later; Retry-After says when to try."),
+    "unauthorized": ("A token is needed", "Send Authorization: Bearer <token>; firehose token create makes one."),
+    "unknown-kind": ("A kind that nobody mapped", "The delivery is in quarantine and can be judged again after a fix."),
+    "unknown-parameter": ("No such parameter", "nearest is the known one that is most like it."),
+    "unknown-source": ("No such source", "The last part of the URL must be a source of this hub's settings."),
+    "unreadable": ("The payload cannot be read", "It is kept in quarantine; the operator sees why."),
+}
+
+
+def problem(error: FirehoseError, base: str = "") -> tuple[int, dict[str, object], dict[str, str]]:
+    """Status, object and further headers for an error. `base` is the hub's public URL."""
+    status, slug, headers = 500, "internal", {}
+    members: dict[str, object] = {}
+    match error:
+        case Refused():
+            status, slug = error.status, error.slug
+            members = {"field": error.field} if error.field else {}
+            members.update(error.extra)
+            if status == 401:
+                headers["www-authenticate"] = 'Bearer realm="firehose"'
+        case TryLater():
+            status, slug = 503, "try-later"
+            headers["retry-after"] = str(max(1, round(error.after)))
+        case UnknownKind():
+            status, slug = 422, "unknown-kind"
+        case _:
+            return internal(base)
+    return status, _object(base, slug, status, error.detail, members), headers
+
+
+def internal(base: str = "") -> tuple[int, dict[str, object], dict[str, str]]:
+    """The problem of a failure of ours: it says nothing of the inside."""
+    detail = "the hub failed at this request; its log says why"
+    return 500, _object(base, "internal", 500, detail, {}), {}
+
+
+def title(slug: str, status: int) -> str:
+    """A problem's short name."""
+    return PAGES[slug][0] if slug in PAGES else HTTPStatus(status).phrase
+
+
+def encode(members: dict[str, object]) -> bytes:
+    """The object as JSON."""
+    return msgspec.json.encode(members)
+
+
+def _object(base: str, slug: str, status: int, detail: str, members: dict[str, object]) -> dict[str, object]:
+    return {
+        "type": f"{base}{PREFIX}{slug}",
+        "title": title(slug, status),
+        "status": status,
+        "detail": detail,
+        **members,
+    }
