@@ -30,7 +30,7 @@ def connected(command: Callable[..., None]) -> Callable[..., None]:
     """Options `--hub` and `--token`; the command gets an open `client`."""
 
     @functools.wraps(command)
-    def call(*args: Any, client: Client, **more: Any) -> None:
+    def call(*args: Any, hubs: tuple[str, ...], token: str, **more: Any) -> None:
         with Client(*hubs, token=token) as client:
             command(*args, client=client, **more)
 
