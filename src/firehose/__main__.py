@@ -17,6 +17,7 @@ import uvloop
 from firehose import __version__
 from firehose.app import PARTS, App
 from firehose.errors import Broken, FirehoseError
+from firehose.ops import reading
 from firehose.plumbing import log
 from firehose.settings import Settings, load
 
@@ -123,6 +124,9 @@ def banner(settings: Settings) -> str:
         places.append(f"MQTT over WebSocket {scheme}://{settings.mqtt.websocket}/mqtt")
     return f"firehose: ready. {', '.join(places)}. Data in {settings.data}. Ctrl-C stops it."
 
+
+for command in (reading.tail, reading.search, reading.publish, reading.quarantine):
+    main.add_command(command)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -99,6 +99,7 @@ class App:
             ledger=ledger,
             tokens=Tokens(settings.data / "access.sqlite"),
             now=now,
+            ready=self._trouble,
         )
         if "web" in self.parts:
             server = Server(self.hub)
@@ -106,6 +107,13 @@ class App:
             self._closing.append(server.close)
             self.crew.start("web", server.run())
         return self.hub
+
+    def _trouble(self) -> str:
+        if self.engine is not None and not self.engine.ready:
+            return "the engine is starting"
+        if self._clients and not all(client.is_connected for client in self._clients):
+            return "the engine is away"
+        return ""
 
     async def wait(self) -> None:
         """Until a part fails (then it raises) or `ask_to_stop` was called."""
