@@ -8,6 +8,7 @@
         await gerrit.drop()                     # cut all connections, like a restart
         await gerrit.say(b'half a li')          # raw bytes to all streams
     FakeGerrit(events_plugin=True)              # `events stream --ids --resume-after <uuid>:<n>`
+                                            # (gerrit.store, gerrit.forgotten: its id, and how much it lost in a reset)
     gerrit.rest.events_log = True               # GET /plugins/events-log/events/ (with /a/ when rest.login is set)
     gerrit.emit(event, streamed=False)          # happened, but the stream never said so (an overflow, a gap)
 
@@ -57,6 +58,8 @@ class FakeGerrit:
         self.ssh_port, self.http_port = ssh_port, http_port
         self.events_plugin = events_plugin
         self.store = str(uuid4())
+        self.forgotten = 0
+        self.opened = 0
         self.events: list[dict[str, Any]] = []
         self.commands: list[str] = []
         self.rest = Rest(Changes(), lambda: self.events)
@@ -136,10 +139,10 @@ class FakeGerrit:
         for stream in list(self._streams.values()):
             stream.process.stdout.write(raw)
 
-    async def listening(self, count: int = 1) -> None:
-        """Return once at least `count` streams are open."""
+    async def listening(self, count: int = 1, *, opened: int = 0) -> None:
+        """Return once at least `count` streams are open, and `opened` were opened in all."""
         async with self._changed:
-            await self._changed.wait_for(lambda: len(self._streams) >= count)
+            await self._changed.wait_for(lambda: len(self._streams) >= count and self.opened >= opened)
 
     def knows(self, key: asyncssh.SSHKey) -> bool:
         """Whether the key may log in."""
@@ -172,13 +175,14 @@ class FakeGerrit:
             return len(self.events)
         store, _, number = after[0].partition(":")
         # As in the plugin: another store's id, or 0, plays everything that is kept.
-        return int(number) if store == self.store else 0
+        return int(number) if store == self.store else self.forgotten
 
     async def _stream(self, stream: _Stream, sent: int) -> None:
         for number, event in enumerate(self.events[sent:], sent + 1):
             stream.send(event, number)
         async with self._changed:
             self._streams[stream.process] = stream
+            self.opened += 1
             self._changed.notify_all()
         try:
             # The client may close its stdin at once; only the connection's end is the end.

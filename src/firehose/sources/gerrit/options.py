@@ -11,7 +11,7 @@ Resume = Literal["auto", "events-plugin", "events-log", "query", "none"]
 SSH_PORT = 29418
 
 
-class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(source.WebhookSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A Gerrit: its stream over SSH, or its webhooks plugin, or both at once (the same event counts once).
 
     url: the web address, without a path to a page.
@@ -22,7 +22,7 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     anybody may see is asked for, by change query.
     resume: how a gap is closed: `events-plugin`, `events-log`, `query` (see the README), `auto`: the first that the
     server has, `none`: not at all.
-    secret_file, secret_env: the token that the webhooks plugin's URL carries; open: take webhooks from anybody.
+    The secret is the token that the webhooks plugin's URL carries.
     batch_refs: read `batch-ref-updated` and not the single `ref-updated`, for servers that send only the former.
     """
 
@@ -35,9 +35,6 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     http_password_file: str = ""
     http_password_env: str = ""
     resume: Resume = "auto"
-    secret_file: str = ""
-    secret_env: str = ""
-    open: bool = False
     batch_refs: bool = False
 
 
