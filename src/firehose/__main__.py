@@ -17,7 +17,8 @@ import uvloop
 from firehose import __version__
 from firehose.app import PARTS, App
 from firehose.errors import Broken, FirehoseError
-from firehose.ops import reading
+from firehose.ops import doctor, reading, showing
+from firehose.ops.showing import data_option, settings_option
 from firehose.plumbing import log
 from firehose.settings import Settings, load
 
@@ -49,12 +50,6 @@ class Command(click.Group):
             ctx.exit(1)
         except KeyboardInterrupt:
             ctx.exit(130)
-
-
-settings_option = click.option(
-    "--settings", "file", type=click.Path(path_type=Path), help="Settings file [default: ./firehose.toml if present]."
-)
-data_option = click.option("--data", default="", help="Data folder [default: ./firehose-data].")
 
 
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
@@ -125,7 +120,15 @@ def banner(settings: Settings) -> str:
     return f"firehose: ready. {', '.join(places)}. Data in {settings.data}. Ctrl-C stops it."
 
 
-for command in (reading.tail, reading.search, reading.publish, reading.quarantine):
+for command in (
+    reading.tail,
+    reading.search,
+    reading.publish,
+    reading.quarantine,
+    showing.settings,
+    showing.engine_config,
+    doctor.doctor,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ from firehose.plumbing.clock import monotonic
 
 log = structlog.get_logger("engine")
 START_SECONDS = 60.0
-_LINE = re.compile(r"^\[\d+\] \S+ \S+ \[(?P<level>\w+)\] (?P<text>.*)$")
+_LINE = re.compile(r"^\[\d+\] \S+ \S+ \[(?P<level>\w+)\] ?(?P<text>.*)$")
+# Said of every start: its passwords are random, in a file of mode 0600; TLS on WebSocket is the operator's choice.
+_EXPECTED = ("Plaintext passwords detected", "Websocket not configured with TLS")
 _LEVELS = {"INF": "debug", "WRN": "warning", "ERR": "error", "FTL": "error"}
 _PORT_TAKEN = re.compile(r"listen(?:ing)?.*?(?P<address>[\d.:\[\]a-f]+:\d+).*address already in use", re.IGNORECASE)
 
@@ -205,6 +207,8 @@ class Engine:
             match = _LINE.match(text)
             level = _LEVELS.get(match["level"], "debug") if match else "warning"
             words = match["text"] if match else text
+            if words.startswith(_EXPECTED):
+                level = "debug"
             if level == "error":
                 self._last_error = words
             getattr(log, level)(words)
