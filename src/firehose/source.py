@@ -20,6 +20,7 @@ import msgspec
 
 from firehose.errors import Broken
 from firehose.event import Event
+from firehose.wild import Wild
 
 MAX_BODY: Final = 1_048_576
 """Largest delivery, in bytes: 1 MiB."""
@@ -172,6 +173,8 @@ class SourceKind:
     hidden: payload paths that never leave the hub (`a.b`, `*` for every item or member); the gate removes them.
     schemes: how its webhooks are verified; empty if it takes none. media: the content types that its webhooks may
     have; JSON in any form always, `*/*` takes all.
+    guess: the headers that a sender would have given with a body that has none, from its shape or its file's name;
+    {} when that is not clear. Only for `firehose explain`.
     also: other words for the settings that this folder serves, with the title of each (`gitea`: "Gitea"); `read`
     finds the operator's word in `settings.kind`.
     lines: the long connection to hold, if its settings ask for one.
@@ -192,6 +195,7 @@ class SourceKind:
     also: Mapping[str, str] = field(default_factory=dict)
     hidden: Sequence[str] = ()
     native_kind: Callable[[Delivery], str] | None = None
+    guess: Callable[[Wild, str], Mapping[str, str]] | None = None
     lines: Callable[[Any], SshLines | None] | None = None
     missed: Callable[[Gap, Any], Iterable[Request]] | None = None
     recovered: Callable[[Request, bytes, Any], Sequence[bytes]] | None = None

@@ -7,6 +7,7 @@ A `Wild` refuses to be compared, formatted or tested for truth, so that no unche
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
@@ -100,8 +101,19 @@ class Wild:
     def word(self, default: str = _KEEP) -> str:
         """A string or a number, as a string: for ids that senders write both ways (Gerrit 2.x and 3.x)."""
         if isinstance(self._value, (int, float)) and not isinstance(self._value, bool):
+            if not -(2**64) < self._value < 2**64:
+                self._wrong("text or a number of usual size")
             return str(self._value)
         return self.text(default)
+
+    def count(self, default: int = 0) -> int:
+        """A whole number that is not negative; missing or null gives the default."""
+        if not self.present:
+            return default
+        found = self.number()
+        if not 0 <= found < 2**63 or found != int(found):
+            self._wrong("a whole number")
+        return int(found)
 
     def number(self, default: float = _KEEP) -> float:
         """A number, also when written as a numeric string."""
@@ -119,6 +131,27 @@ class Wild:
         if isinstance(self._value, bool):
             return self._value
         return self._absent("true or false", default)
+
+    def moment(self) -> datetime | None:
+        """A time, in UTC: RFC 3339 text, `2013-12-03 17:23:34 UTC`, or seconds since 1970. None when there is none:
+        missing, null, empty, or before 1970 (Go writes year 1 for "never"). Anything else is refused."""
+        if not self.present or (self.is_text() and not self.text().strip()):
+            return None
+        try:
+            if self.is_text():
+                found = datetime.fromisoformat(self.text().strip().removesuffix(" UTC"))
+                found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+            else:
+                found = datetime.fromtimestamp(self.number(), UTC)
+        except (ValueError, OverflowError, OSError):
+            self._wrong("a time")
+        return found if found.year >= 1970 else None
+
+    def link(self) -> str:
+        """A web address that is safe to show; "" when missing, or anything but http and https."""
+        text = self.text("").strip()
+        safe = text.startswith(("https://", "http://")) and text.isprintable() and " " not in text
+        return text if safe else ""
 
     def each(self) -> Iterator[Wild]:
         """The items of a list; nothing when missing or null; any other type is refused."""
