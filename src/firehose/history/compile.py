@@ -186,6 +186,8 @@ def _one(letter: str, value: str) -> Index:
 
 
 def _is(field: str, value: str) -> tuple[Index, bool]:
+    if not value:
+        return Every(), False
     if field == "source":
         return Or((_one(marks.NAME, value), _one(marks.URI, value))), True
     if field == "refs":

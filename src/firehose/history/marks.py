@@ -11,11 +11,10 @@ of a value is a prefix of its term. Marks start with `_` and a letter beyond `f`
 from __future__ import annotations
 
 import hashlib
-import re
 from functools import lru_cache
 from typing import Final
 
-from firehose.event import Envelope, Recorded
+from firehose.event import Recorded
 from firehose.query.words import searchable
 
 EVERY: Final = "_z"
@@ -31,12 +30,23 @@ FIELDS: Final = {
 """Fields with one value, and the letter of their marks."""
 MOST: Final = 200
 """Characters of a term before it is cut; what was cut is told apart by a hash behind it."""
-_OTHER: Final = re.compile(r"[^a-z0-9]")
+
+
+class _Spelling(dict[int, str]):
+    """How each character is spelled, filled as characters come by."""
+
+    def __missing__(self, character: int) -> str:
+        spelled = chr(character) if chr(character) in "abcdefghijklmnopqrstuvwxyz0123456789" else f"_{character:x}_"
+        self[character] = spelled
+        return spelled
+
+
+_SPELLING: Final = _Spelling()
 
 
 def plain(text: str) -> str:
     """A text as the index spells it."""
-    return _OTHER.sub(lambda found: f"_{ord(found[0]):x}_", text)
+    return text.translate(_SPELLING)
 
 
 @lru_cache(maxsize=65_536)
@@ -61,40 +71,56 @@ def _often(name: str, uri: str, kind: str, type_: str, project: str) -> tuple[st
     return (
         EVERY,
         mark(NAME, name),
-        mark(URI, uri),
-        mark("k", kind),
+        *_mark(URI, uri),
+        *_mark("k", kind),
         *([mark(NOUN, noun)] if dot else []),
-        mark("t", type_),
-        mark("p", project),
+        *_mark("t", type_),
+        *_mark("p", project),
         *(mark(FOLDER, "/".join(levels[: depth + 1]) + "/") for depth in range(len(levels))),
     )
+
+
+@lru_cache(maxsize=16_384)
+def _who(actor: str, outcome: str, severity: str) -> tuple[str, ...]:
+    return (*_mark("w", actor), *_mark("o", outcome), *_mark("s", severity))
+
+
+def _mark(letter: str, value: str) -> tuple[str, ...]:
+    """What is empty has no mark: hardly anybody asks for it, and it would be in most events."""
+    return (mark(letter, value),) if value else ()
 
 
 def marks(event: Recorded) -> list[str]:
     """All marks of an event, each once."""
     envelope = event.envelope
+    subject = _spell(envelope.subject)
     found = [
         *_often(event.name, envelope.source, envelope.kind, envelope.type, envelope.project),
-        mark("w", envelope.actor),
-        mark("o", envelope.outcome),
-        mark("s", envelope.severity),
-        f"_u{_spell(envelope.subject)}",
-        f"_i{_spell(envelope.id)}",
+        *_who(envelope.actor, envelope.outcome, envelope.severity),
+        f"_u{subject}",
+        f"_i{_spell_once(envelope.id)}",
     ]
-    found.extend(refs(envelope))
+    if envelope.refs == envelope.subject:
+        found.append(f"_{REF}{subject}")
+    elif envelope.refs:
+        found.extend(f"_{REF}{_spell(ref)}" for ref in dict.fromkeys(envelope.refs.split(" ")) if ref)
     return found
 
 
-def refs(envelope: Envelope) -> list[str]:
-    """The marks of what an event is tied to; an event without refs has the empty one."""
-    return [f"_{REF}{_spell(ref)}" for ref in dict.fromkeys(envelope.refs.split(" "))]
-
-
+@lru_cache(maxsize=65_536)
 def _spell(value: str) -> str:
-    """As in `mark`, for values too various to remember."""
-    return plain(value) if len(value) <= MOST // 8 else mark(REF, value)[2:]
+    """A value without the letter of its mark."""
+    return mark(REF, value)[2:]
+
+
+def _spell_once(value: str) -> str:
+    """The same for values that hardly come again; most of them are hex digits."""
+    if len(value) <= MOST and value.isascii() and value.isalnum() and value == value.lower():
+        return value
+    return value.translate(_SPELLING) if len(value) <= MOST // 8 else mark(REF, value)[2:]
 
 
 def terms(event: Recorded) -> list[str]:
     """The words of an event in order, as the index spells them."""
-    return [word if word.isascii() else plain(word) for word in searchable(event)]
+    found = searchable(event)
+    return found if all(map(str.isascii, found)) else list(map(plain, found))

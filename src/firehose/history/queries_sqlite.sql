@@ -89,8 +89,11 @@ select min(block), max(block) from blocks where high >= ? and low <= ?;
 select hour, first, last from hours where hour between ? and ? order by hour;
 
 -- name: rolled
--- Roll-ups of a field by value and time.
-select value, start, n from counts where field = ? and width = ? and start between ? and ?;
+-- Roll-ups of a field by value and time. The days say which values there are, so that each is one short range.
+select value, start, n from counts
+where field = ?1 and width = ?2 and start between ?3 and ?4 and value in (
+    select value from counts where field = ?1 and width = 86400 and start between ?3 * ?2 / 86400 and ?4 * ?2 / 86400
+);
 
 -- name: rolled_value
 -- Roll-ups of one value by time.

@@ -8,23 +8,24 @@ which the two can disagree. A store that refuses (full disk) is asked again unti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
 
-from firehose.bus.contract import Bus
+from firehose.bus.contract import Bus, Stored
 from firehose.bus.live import recorded
 from firehose.errors import TryLater
-from firehose.event import Recorded
+from firehose.history.row import Row
 from firehose.history.store import Store
 from firehose.plumbing import metrics
 from firehose.plumbing.backoff import delays
 from firehose.plumbing.crashpoint import reach
 
-_T = TypeVar("_T")
 log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
 BATCH: Final = 4_000
 """Events in one transaction at most. Under load larger batches, when it is quiet one event at a time."""
 
@@ -36,34 +37,39 @@ class Recorder:
         self._bus = bus
         self._store = store
         self._told = told
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="recorder")
-        self._waiting: list[Recorded] = []
+        # Two threads: the next batch is prepared while the database writes the last one.
+        self._preparer = ThreadPoolExecutor(1, thread_name_prefix="recorder-prepare")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="recorder-write")
+        self._waiting: list[Stored] = []
         self._room = asyncio.Event()
         self._some = asyncio.Event()
         self.head = 0
 
     async def run(self) -> None:
         """Follow the stream from the store's head, without end."""
-        self.head = (await self._in_thread(self._store.span)).last
+        self.head = (await self._in(self._writer, self._store.span)).last
         self._tell()
         await self._look_for_gap()
         self._room.set()
+        prepared: asyncio.Queue[Sequence[Row]] = asyncio.Queue(1)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow(), name="recorder.follow")
-                group.create_task(self._write(), name="recorder.write")
+                group.create_task(self._prepare(prepared), name="recorder.prepare")
+                group.create_task(self._write(prepared), name="recorder.write")
         finally:
+            self._preparer.shutdown(wait=True)
             self._writer.shutdown(wait=True)
 
     async def _follow(self) -> None:
         async for batch in self._bus.follow(self.head):
             await self._room.wait()
-            self._waiting.extend(map(recorded, batch))
+            self._waiting.extend(batch)
             self._some.set()
             if len(self._waiting) >= 2 * BATCH:
                 self._room.clear()
 
-    async def _write(self) -> None:
+    async def _prepare(self, prepared: asyncio.Queue[Sequence[Row]]) -> None:
         while True:
             await self._some.wait()
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
@@ -71,13 +77,21 @@ class Recorder:
                 self._some.clear()
             if len(self._waiting) < 2 * BATCH:
                 self._room.set()
-            await self._commit(batch)
+            made = await self._in(self._preparer, partial(self._made, batch))
+            await prepared.put(made)
 
-    async def _commit(self, batch: list[Recorded]) -> None:
+    def _made(self, batch: Sequence[Stored]) -> Sequence[Row]:
+        return self._store.prepare(list(map(recorded, batch)))
+
+    async def _write(self, prepared: asyncio.Queue[Sequence[Row]]) -> None:
+        while True:
+            await self._commit(await prepared.get())
+
+    async def _commit(self, batch: Sequence[Row]) -> None:
         """Until it is on disk."""
         for delay in delays(0.2, 10):
             try:
-                await self._in_thread(lambda: self._append(batch))
+                await self._in(self._writer, lambda: self._transact(batch))
             except TryLater as problem:
                 log.warning("the history cannot be written, trying again", cause=problem.detail, after=round(delay, 1))
                 await asyncio.sleep(delay)
@@ -86,9 +100,9 @@ class Recorder:
         self.head = max(self.head, batch[-1].sequence)
         self._tell()
 
-    def _append(self, batch: list[Recorded]) -> None:
+    def _transact(self, batch: Sequence[Row]) -> None:
         reach("recorder.before-commit")
-        self._store.append(batch)
+        self._store.write(batch)
         reach("recorder.after-commit")
 
     def _tell(self) -> None:
@@ -104,5 +118,6 @@ class Recorder:
                 head=self.head, stream_first=span.first,
             )  # fmt: skip
 
-    async def _in_thread(self, job: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, job)
+    @staticmethod
+    async def _in(threads: ThreadPoolExecutor, job: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(threads, job)

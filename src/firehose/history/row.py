@@ -5,7 +5,10 @@ In: `Recorded`. Out: `Row`. Both stores keep the same columns and the same terms
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Final
 
 import msgspec
@@ -20,9 +23,9 @@ DAY: Final = 24 * HOUR
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Row(msgspec.Struct, frozen=True):
-    """One event. Times in microseconds since 1970. `frame` is what the stream stored. `groups` are the values of
-    `GROUPS`, in that order."""
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One event. Times in microseconds since 1970. `groups` are the values of `GROUPS`, in that order. `body` is the
+    packed frame."""
 
     sequence: int
     recorded: int
@@ -32,10 +35,15 @@ class Row(msgspec.Struct, frozen=True):
     subject: str
     words: list[str]
     marks: list[str]
-    frame: bytes
+    body: bytes
 
 
-def row(event: Recorded) -> Row:
+def rows(events: Sequence[Recorded], bodies: Sequence[bytes]) -> list[Row]:
+    """The events for the store, with their packed frames."""
+    return [row(event, body) for event, body in zip(events, bodies, strict=True)]
+
+
+def row(event: Recorded, body: bytes = b"") -> Row:
     """The event for the store."""
     envelope = event.envelope
     return Row(
@@ -47,8 +55,20 @@ def row(event: Recorded) -> Row:
         envelope.subject,
         terms(event),
         marks(event),
-        event.frame,
+        body,
     )
+
+
+def tally(of: Sequence[Row]) -> dict[tuple[str, int, str, int], int]:
+    """How many events each roll-up gains: (field, width in seconds, value, start in widths) -> n."""
+    found: Counter[tuple[str, int, str, int]] = Counter()
+    for hour, same in groupby(of, lambda row: row.recorded // HOUR):
+        groups = [row.groups for row in same]
+        for field, values in (("", ("",) * len(groups)), *zip(GROUPS, zip(*groups, strict=True), strict=True)):
+            for value, n in Counter(values).items():
+                found[field, 3600, value, hour] += n
+                found[field, 86400, value, hour // 24] += n
+    return found
 
 
 def micros(moment: datetime) -> int:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from firehose.history.graph import walk
 from firehose.history.marks import REF
 from firehose.history.migrate import missing
 from firehose.history.packing import SAMPLES, Packer, learn
-from firehose.history.row import DAY, GROUPS, HOUR, Row, micros, moment, row
+from firehose.history.row import HOUR, Row, micros, moment, row, rows, tally
 from firehose.history.sifting import Sift
 from firehose.history.store import Count, Page, Span
 from firehose.query.tree import Everything, Node
@@ -58,62 +58,72 @@ class SqliteStore:
 
     def append(self, events: Sequence[Recorded]) -> None:
         """See `store.Store.append`."""
-        with self._lock, _trouble():
-            rows = [row(event) for event in events]
-            self._learn(rows)
-            with self._transaction() as writer:
-                head = self._state()["head"]
-                fresh = [new for new in rows if new.sequence > head or not self._present(new.sequence)]
-                if not fresh:
-                    return
-                self._insert(writer, fresh)
-                writer.execute(self._sql["raise_state"], (max(new.sequence for new in fresh), "head"))
+        self.write(self.prepare(events))
 
-    def _insert(self, writer: sqlite3.Connection, rows: Sequence[Row]) -> None:
-        pack = self._packer.pack
-        writer.executemany(
-            self._sql["append_event"],
-            [
-                (new.sequence, new.recorded, new.time, new.identity, *new.groups, new.subject, pack(new.frame))
-                for new in rows
-            ],
+    def prepare(self, events: Sequence[Recorded]) -> list[Row]:
+        """See `store.Store.prepare`."""
+        frames = [event.frame for event in events]
+        if self._samples is not None:
+            self._learn(frames)
+        return rows(events, self._packer.pack_all(frames))
+
+    def write(self, prepared: Sequence[Row]) -> None:
+        """See `store.Store.write`."""
+        with self._lock, _trouble(), self._transaction():
+            head = self._state()["head"]
+            fresh = [new for new in prepared if new.sequence > head or not self._present(new.sequence)]
+            if fresh:
+                self._insert(fresh)
+                self._writer.execute(self._sql["raise_state"], (max(new.sequence for new in fresh), "head"))
+
+    def _insert(self, fresh: Sequence[Row]) -> None:
+        self._many(
+            "append_event",
+            [(new.sequence, new.recorded, new.time, new.identity, *new.groups, new.subject, new.body) for new in fresh],
         )
-        writer.executemany(self._sql["append_words"], [(new.sequence, _terms(new)) for new in rows])
-        self._count(writer, rows, 1)
+        self._many("append_words", [(new.sequence, _terms(new)) for new in fresh])
+        self._many("add_count", [(*key, n) for key, n in tally(fresh).items()])
         blocks: dict[int, tuple[int, int]] = {}
         hours: dict[int, tuple[int, int]] = {}
-        for new in rows:
+        for new in fresh:
             block, hour = new.sequence >> BLOCK, new.recorded // HOUR
             low, high = blocks.get(block, (new.time, new.time))
             blocks[block] = min(low, new.time), max(high, new.time)
             first, last = hours.get(hour, (new.sequence, new.sequence))
             hours[hour] = min(first, new.sequence), max(last, new.sequence)
-        writer.executemany(self._sql["widen_block"], [(key, *value) for key, value in blocks.items()])
-        writer.executemany(self._sql["widen_hour"], [(key, *value) for key, value in hours.items()])
+        self._many("widen_block", [(key, *value) for key, value in blocks.items()])
+        self._many("widen_hour", [(key, *value) for key, value in hours.items()])
 
-    def _count(self, writer: sqlite3.Connection, rows: Sequence[Row], by: int) -> None:
-        tally: Counter[tuple[str, int, str, int]] = Counter()
-        for new in rows:
-            hour, day = new.recorded // HOUR, new.recorded // DAY
-            tally["", 3600, "", hour] += by
-            tally["", 86400, "", day] += by
-            for field, value in zip(GROUPS, new.groups, strict=True):
-                tally[field, 3600, value, hour] += by
-                tally[field, 86400, value, day] += by
-        writer.executemany(self._sql["add_count"], [(*key, n) for key, n in tally.items()])
+    def _many(self, name: str, values: list[tuple[Any, ...]]) -> None:
+        """Insert many rows with few calls into the database.
 
-    def _learn(self, rows: Sequence[Row]) -> None:
+        Each call gives up the interpreter's lock and must win it back, which beside a busy event loop takes up to
+        5 ms: row by row, a batch would take seconds.
+        """
+        one = self._sql[name]
+        head, _, rest = one.partition("values (")
+        places, _, tail = rest.partition(")")
+        done = 0
+        for size in (400, 50):
+            many = f"{head}values {', '.join([f'({places})'] * size)}{tail}"
+            while len(values) - done >= size:
+                self._writer.execute(many, list(chain.from_iterable(values[done : done + size])))
+                done += size
+        self._writer.executemany(one, values[done:])
+
+    def _learn(self, frames: Sequence[bytes]) -> None:
         """Once, when enough events have come by: it takes about a second."""
-        if self._samples is None:
-            return
-        self._samples.extend(new.frame for new in rows[: self._wanted - len(self._samples)])
-        if len(self._samples) < self._wanted:
-            return
-        learned, self._samples = learn(self._samples), None
-        if learned is not None:
-            with self._transaction() as writer:
-                writer.execute(self._sql["add_dictionary"], learned)
-            self._packer.add(*learned)
+        with self._lock, _trouble():
+            if self._samples is None:
+                return
+            self._samples.extend(frames[: self._wanted - len(self._samples)])
+            if len(self._samples) < self._wanted:
+                return
+            learned, self._samples = learn(self._samples), None
+            if learned is not None:
+                with self._transaction() as writer:
+                    writer.execute(self._sql["add_dictionary"], learned)
+                self._packer.add(*learned)
 
     def forget(self, upto: int, query: Node | None = None) -> int:
         """See `store.Store.forget`."""
@@ -122,14 +132,14 @@ class SqliteStore:
         while True:
             page = self.find(query, after=after, before=min(upto, LATEST - 1) + 1, descending=False, limit=500)
             with self._lock, _trouble(), self._transaction() as writer:
-                rows = [row(event) for event in page.events if self._present(event.sequence)]
-                writer.executemany(self._sql["drop_words"], [(old.sequence, _terms(old)) for old in rows])
-                writer.executemany(self._sql["forget_event"], [(old.sequence,) for old in rows])
-                self._count(writer, rows, -1)
+                gone = [row(event) for event in page.events if self._present(event.sequence)]
+                self._many("drop_words", [(old.sequence, _terms(old)) for old in gone])
+                writer.executemany(self._sql["forget_event"], [(old.sequence,) for old in gone])
+                self._many("add_count", [(*key, -n) for key, n in tally(gone).items()])
                 writer.execute(self._sql["drop_empty_counts"])
                 if page.cursor is None and isinstance(query, Everything):
                     writer.execute(self._sql["raise_state"], (min(upto, self._state()["head"]), "floor"))
-            removed += len(rows)
+            removed += len(gone)
             if page.cursor is None:
                 return removed
             after = page.cursor

@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from firehose.event import Recorded
+from firehose.history.row import Row
 from firehose.query.tree import Node
 
 
@@ -50,6 +51,14 @@ class Store(Protocol):
 
     def append(self, events: Sequence[Recorded]) -> None:
         """Write events with rising sequences in one transaction. A sequence that is there already is left alone."""
+        ...
+
+    def prepare(self, events: Sequence[Recorded]) -> Sequence[Row]:
+        """The part of `append` that needs no database, for a thread of its own: `append` is `write(prepare(…))`."""
+        ...
+
+    def write(self, prepared: Sequence[Row]) -> None:
+        """The other part: the transaction. On disk when it returns; `TryLater` when the disk is full or away."""
         ...
 
     def span(self) -> Span:

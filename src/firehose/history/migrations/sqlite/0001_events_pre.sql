@@ -27,7 +27,6 @@ create table counts (
     n     integer not null,
     primary key (field, width, value, start)
 ) without rowid;
-create index counts_start on counts (field, width, start);
 
 -- Between which times the events of a block of 4,096 sequences happened: where a range of `time` can be.
 create table blocks (block integer primary key, low integer not null, high integer not null);
