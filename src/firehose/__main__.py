@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from firehose.ops import doctor, reading, showing
 from firehose.ops.showing import data_option, settings_option
 from firehose.plumbing import log
 from firehose.settings import Settings, load
+from firehose.simulator.demo import RATE, Demo, addresses
 
 
 class Context:
@@ -91,19 +93,51 @@ def run(parts: tuple[str, ...], file: Path | None, data: str) -> None:
     serve(Context(file, data).settings(), frozenset(parts))
 
 
+@main.command()
+@settings_option
+@data_option
+@click.option("--rate", type=click.FloatRange(0.2, 2_000), default=RATE, show_default=True, help="Deliveries a second.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Another number, another world.")
+def demo(file: Path | None, data: str, rate: float, seed: int) -> None:
+    """Start a hub and a small simulated world that talks to it: Gerrit over SSH, webhooks, Zuul over MQTT.
+
+    It reads no ./firehose.toml, and its data go to ./firehose-demo, so that no real hub is mixed with it.
+
+    \b
+    Example: firehose demo --rate 5
+    Exit codes: 0 stopped, 1 a part failed, 2 settings, 4 machine (a taken port, a locked folder).
+    """
+    here = data or os.environ.get("FIREHOSE_HUB__DATA", "firehose-demo")
+    settings = Context(file or Path(os.devnull), here).settings()
+    log.configure(settings.hub.log)
+    uvloop.run(_demo(settings, Demo(settings.data / "simulator", seed=seed), rate))
+
+
+async def _demo(settings: Settings, played: Demo, rate: float) -> None:
+    async with played.stage:
+        staged = played.configured(settings)
+        await _serve(staged, frozenset(PARTS), beside=lambda stop: played.run(addresses(staged), stop, rate=rate))
+
+
 def serve(settings: Settings, parts: frozenset[str]) -> None:
     """Run an app until Ctrl-C or SIGTERM."""
     log.configure(settings.hub.log)
     uvloop.run(_serve(settings, parts))
 
 
-async def _serve(settings: Settings, parts: frozenset[str]) -> None:
+async def _serve(
+    settings: Settings,
+    parts: frozenset[str],
+    beside: Callable[[asyncio.Event], Coroutine[Any, Any, None]] | None = None,
+) -> None:
     app = App(settings, parts)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, app.ask_to_stop)
     await app.start()
     click.echo(banner(settings), err=True)
+    if beside is not None:
+        app.crew.start("simulator", beside(asyncio.Event()))
     try:
         await app.wait()
     finally:

@@ -10,8 +10,11 @@ import asyncio
 from pathlib import Path
 
 import structlog
+from msgspec import structs
 
+from firehose.errors import Broken
 from firehose.plumbing.clock import now
+from firehose.settings import Hub, Settings, build
 from firehose.simulator.emit import Addresses, Emitter, play
 from firehose.simulator.lives import populate
 from firehose.simulator.oracle import Oracle
@@ -21,6 +24,8 @@ from firehose.simulator.world import DAY, Life, World, pace
 log = structlog.get_logger("simulator")
 RATE = 1.4
 """Deliveries a second, which become about three events: a report of Zuul's holds many builds."""
+PATIENCE = 30.0
+"""Seconds to wait for the hub's connection to the simulated Gerrit."""
 WARM_UP = 900.0
 """Seconds before now in which the world speeds up to the live pace, so that builds are under way when people look."""
 
@@ -33,10 +38,29 @@ class Demo:
         self._told = folder / "told-until"
         self._seed = seed
 
+    def configured(self, settings: Settings) -> Settings:
+        """The operator's settings with the stage's sources and logins. `Broken` when a name is taken."""
+        staged = build(self.stage.settings())
+        for name in staged.sources:
+            if name in settings.sources:
+                raise Broken(f"[sources.{name}] is a name of the simulated world; rename it for the demo", code=2)
+        logins = (*settings.mqtt.logins, *staged.mqtt.logins)
+        return structs.replace(
+            settings,
+            hub=settings.hub
+            if settings.hub.name != Hub().name
+            else structs.replace(settings.hub, name="Lumen (simulated)"),
+            sources={**settings.sources, **staged.sources},
+            mqtt=structs.replace(settings.mqtt, logins=logins),
+        )
+
     async def run(self, addresses: Addresses, stop: asyncio.Event, *, rate: float = RATE) -> None:
         """Play until `stop` is set."""
         async with Emitter(self.stage, addresses, oracle=_Deaf()) as emitter:
-            await emitter.connected()
+            try:
+                await asyncio.wait_for(emitter.connected(), PATIENCE)
+            except TimeoutError:
+                log.warning("the hub does not read the simulated Gerrit yet; its first events may be missed")
             world = self.world(now().timestamp(), rate)
             try:
                 await play(emitter, world.happenings(), stop)
@@ -64,6 +88,11 @@ def speed_up(world: World, rate: float) -> Life:
     world.rhythm = False
     world.crowd, world.tempo = pace(rate)
     yield 0.0
+
+
+def addresses(settings: Settings) -> Addresses:
+    """Where a hub with these settings listens."""
+    return Addresses(f"http://{settings.http.listen}", settings.mqtt.listen)
 
 
 class _Deaf(Oracle):

@@ -127,15 +127,17 @@ class Emitter:
                 self.oracle.promised(marks)
 
 
-async def play(emitter: Emitter, happenings: Iterable[Happening], stop: asyncio.Event) -> None:
-    """Send what happens at its time by the wall clock; what lies in the past as fast as `PAST_RATE`."""
+async def play(
+    emitter: Emitter, happenings: Iterable[Happening], stop: asyncio.Event, *, most: float = PAST_RATE
+) -> None:
+    """Send what happens at its time by the wall clock; what lies in the past at `most` a second."""
     for count, happening in enumerate(happenings):
         if stop.is_set():
             return
         wait = happening.time - now().timestamp()
         if wait > 0 or count % PAST_BREATH == 0:
             try:
-                await asyncio.wait_for(stop.wait(), max(wait, PAST_BREATH / PAST_RATE))
+                await asyncio.wait_for(stop.wait(), max(wait, PAST_BREATH / most))
                 return
             except TimeoutError:
                 pass
