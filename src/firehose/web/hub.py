@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,13 +14,11 @@ import msgspec
 from firehose.access.tokens import Tokens
 from firehose.bus.contract import Bus
 from firehose.bus.live import Live
+from firehose.history.reader import Reader
 from firehose.intake.gate import Gate
 from firehose.intake.ledger import Ledger
 from firehose.plumbing.clock import Now
 from firehose.settings import Settings
-
-if TYPE_CHECKING:
-    from firehose.history.reader import Reader
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,20 +6,21 @@ pages are `web.pages.routes.HANDLERS`; `web.pages.routes.error_page` renders pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
 from litestar import Litestar, Request, Response
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
-from litestar.types import ControllerRouterHandler
 
 from firehose.errors import FirehoseError, Refused, TryLater
 from firehose.web import health
 from firehose.web.answer import Asgi
 from firehose.web.hub import Hub
 from firehose.web.manners import Manners
+from firehose.web.pages.routes import HANDLERS, error_page
 from firehose.web.problems import MEDIA, encode, internal, problem
 
 log = structlog.get_logger("web")
@@ -28,22 +29,16 @@ ErrorPage = Callable[[Request[Any, Any, Any], dict[str, object]], Response[Any] 
 
 def site(hub: Hub) -> Asgi:
     """The application."""
-    pages, error_page = load_pages()
     application = Litestar(
-        route_handlers=[*health.HANDLERS, *pages],
+        route_handlers=[*health.HANDLERS, *HANDLERS],
         dependencies={"hub": Provide(lambda: hub, sync_to_thread=False)},
-        exception_handlers={Exception: on_error(hub.settings.public_url, error_page)},
+        exception_handlers={Exception: on_error(hub.settings.public_url, partial(error_page, hub))},
         openapi_config=None,
         logging_config=None,
         debug=False,
     )
     asgi: Any = application
     return Manners(asgi, hub.settings.public_url)
-
-
-def load_pages() -> tuple[Sequence[ControllerRouterHandler], ErrorPage]:
-    """The pages' handlers and their error page."""
-    return (), lambda _request, _members: None
 
 
 def on_error(base: str, error_page: ErrorPage) -> Callable[[Request[Any, Any, Any], Exception], Response[Any]]:

@@ -1,0 +1,17 @@
+"""Which addresses the pages answer, and how a browser sees an error; `web/site.py` mounts them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from firehose.web.pages import assets, errors, live, small
+
+HANDLERS: Final[list[Any]] = [
+    assets.static_file,
+    live.live,
+    live.rate,
+    small.complete_query,
+    small.pulse,
+    small.query,
+]
+error_page = errors.error_page
