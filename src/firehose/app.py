@@ -27,6 +27,7 @@ from firehose.errors import Broken, TryLater
 from firehose.history.open import open_store
 from firehose.history.reader import Reader
 from firehose.history.recorder import Recorder
+from firehose.intake.connections import connections
 from firehose.intake.gate import Gate
 from firehose.intake.inbound import Inbound
 from firehose.intake.instance import Instance
@@ -53,6 +54,7 @@ class App:
         self.hub: Hub | None = None
         self._clients: list[Any] = []
         self._closing: list[Any] = []
+        self._closing_last: list[Any] = []
 
     async def start(self) -> Hub:
         """Bring everything up; `Broken` says what is in the way, and nothing is left running then."""
@@ -90,6 +92,7 @@ class App:
             await self._start_mirror(bus, ledger, addresses)
         if "sources" in self.parts:
             self._start_inbound(producers, addresses, gate)
+            self._start_connections(instances, (gate, bus, ledger))
         self.hub = Hub(
             settings=settings,
             bus=bus,
@@ -127,12 +130,9 @@ class App:
 
     async def stop(self) -> None:
         """Doors first, then the parts, then the engine."""
-        for close in reversed(self._closing):
-            with logged(f"{close.__qualname__}"):
-                done = close()
-                if inspect.isawaitable(done):
-                    await done
+        await close_all(self._closing)
         await self.crew.stop()
+        await close_all(self._closing_last)
         for client in self._clients:
             with logged("closing the engine's connection"):
                 await asyncio.wait_for(client.close(), 3)
@@ -185,6 +185,12 @@ class App:
             session = Inbound(producer, addresses.mqtt, addresses.hub_password, gate.accept, now)
             self.crew.start(f"inbound {producer.user}", session.run())
 
+    def _start_connections(self, instances: dict[str, Instance], hub: tuple[Gate, NatsBus, Ledger]) -> None:
+        for held in connections(instances, hub, self.settings.data / "spool", now):
+            self._closing_last.append(held.close)
+            for name, job in held.jobs():
+                self.crew.start(name, job)
+
     async def _open_ledger(self, bus: NatsBus, instances: dict[str, Instance]) -> Ledger:
         ledger = Ledger(now)
         for instance in instances.values():
@@ -194,6 +200,15 @@ class App:
             ledger.restore(kept)
         self.crew.start("ledger", keep_books(bus, ledger))
         return ledger
+
+
+async def close_all(closing: list[Any]) -> None:
+    """Call what closes parts, newest first; one that fails does not keep the others open."""
+    for close in reversed(closing):
+        with logged(f"{close.__qualname__}"):
+            done = close()
+            if inspect.isawaitable(done):
+                await done
 
 
 def external(settings: Settings) -> Addresses:

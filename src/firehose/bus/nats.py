@@ -73,8 +73,11 @@ class NatsBus:
     async def prepare(self, *, replicas: int, keep_days: int, keep_gib: int, first: int) -> None:
         """Make the streams, or bring existing ones to what is declared."""
         for config in topology.streams(replicas=replicas, keep_days=keep_days, keep_gib=keep_gib, first=first):
-            answer = await self._api(f"STREAM.CREATE.{config['name']}", config)
-            if answer.get("error", {}).get("err_code") == 10058:  # exists, with another configuration
+            # An existing stream that is created again counts against the storage limit a second time.
+            known = await self._api(f"STREAM.INFO.{config['name']}", {})
+            if "error" in known:
+                answer = await self._api(f"STREAM.CREATE.{config['name']}", config)
+            else:
                 config.pop("first_seq", None)
                 answer = await self._api(f"STREAM.UPDATE.{config['name']}", config)
             if "error" in answer:

@@ -12,12 +12,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
 
-from firehose.errors import Refused, TryLater
+from firehose.errors import Refused, SlowDown, TryLater
 from firehose.event import Event
 from firehose.intake import watch
 from firehose.intake.instance import Instance
@@ -32,6 +32,7 @@ from firehose.source import Delivery, SshLines, Step
 
 log = structlog.get_logger("stream")
 Report = Callable[[str, str, str], None]
+_LATER: Final = (TryLater, SlowDown)
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class Stream:
                 if chunk:
                     await self._take(splitter.feed(chunk))
                 await self._tick(link)
+                _obey()
                 chunk = await link.read(self._pace.tick)
         finally:
             await link.close()
@@ -186,9 +188,9 @@ class Stream:
         while waiting:
             results = await asyncio.gather(*map(self._doors.deliver, waiting), return_exceptions=True)
             for result in results:
-                if isinstance(result, BaseException) and not isinstance(result, (Refused, TryLater)):
+                if isinstance(result, BaseException) and not isinstance(result, (Refused, *_LATER)):
                     raise result
-            waiting = [one for one, result in zip(waiting, results, strict=True) if isinstance(result, TryLater)]
+            waiting = [one for one, result in zip(waiting, results, strict=True) if isinstance(result, _LATER)]
             if waiting:
                 await asyncio.sleep(next(waits))
 
@@ -264,12 +266,17 @@ class Stream:
             await asyncio.sleep(min(left, self._pace.tick))
 
     async def _restore(self) -> State:
-        kept = await self._doors.load()
-        try:
-            return msgspec.json.decode(kept, type=State) if kept else State()
-        except msgspec.DecodeError:
-            log.error("the kept cursor is unreadable; starting without", source=self._instance.name)
-            return State()
+        waits = self._waits()
+        while True:
+            try:
+                kept = await self._doors.load()
+                return msgspec.json.decode(kept, type=State) if kept else State()
+            except TryLater as error:
+                log.info("the kept cursor is not readable yet", source=self._instance.name, why=error.detail)
+                await asyncio.sleep(next(waits))
+            except msgspec.DecodeError:
+                log.error("the kept cursor is unreadable; starting without", source=self._instance.name)
+                return State()
 
     async def _keep(self, *, now: bool = False) -> None:
         saved, at = self._saved
