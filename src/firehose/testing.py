@@ -2,14 +2,28 @@
 
 Shared sample folders are found beside the checkout (`../shared`) or by `FIREHOSE_SHARED`; where they are missing the
 test skips and says so. In CI (`CI=true`) a missing server is a failure, a missing sample folder is a skip.
+`start_hub` gives a real hub in a process of its own, on free ports, that can be killed and started again.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
+
+from firehose.bus.engine import free_port
+
+START_SECONDS = 60
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +43,131 @@ def need(found: str | None, what: str) -> str:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing; ./run test installs it on Debian and Ubuntu when run as root")
     pytest.skip(f"{what} is not installed")
+
+
+class HubProcess:
+    """`firehose up` as a child, with its own folder, settings file and ports.
+
+    `settings` is TOML text to add below the sections that are written here (hub, http, mqtt listeners).
+    """
+
+    def __init__(self, folder: Path, settings: str = "", command: tuple[str, ...] = ("up",)) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.http_port, self.mqtt_port, self.websocket_port = free_port(), free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.http_port}"
+        self.log = folder / "hub.log"
+        self._command = command
+        self._log: IO[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = folder / "firehose.toml"
+        self.file.write_text(
+            f'[hub]\nname = "Test hub"\ndata = "{self.data}"\nlog = "debug"\n[http]\nlisten = "127.0.0.1:{self.http_port}"\n'
+            f'[mqtt]\nlisten = "127.0.0.1:{self.mqtt_port}"\nwebsocket = "127.0.0.1:{self.websocket_port}"\n{settings}'
+        )
+
+    def start(self, environ: Mapping[str, str] | None = None) -> HubProcess:
+        """Start and wait until `/readyz` is 200; the log's end is in the error when it does not get there."""
+        self._log = self.log.open("ab")
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1]), **(environ or {})}
+        self.process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", "firehose", *self._command, "--settings", str(self.file)],
+            cwd=self.folder, env=env, stdout=self._log, stderr=self._log, start_new_session=True,
+        )  # fmt: skip
+        self.wait_ready()
+        return self
+
+    def wait_ready(self, seconds: float = START_SECONDS) -> None:
+        """Until the hub serves."""
+        deadline = time.monotonic() + seconds
+        while not self.ready():
+            if self.process is not None and self.process.poll() is not None:
+                raise AssertionError(f"the hub ended with {self.process.returncode}:\n{self.tail()}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"the hub is not ready after {seconds:.0f} s:\n{self.tail()}")
+            time.sleep(0.05)
+
+    def ready(self) -> bool:
+        """Whether `/readyz` is 200 now."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:  # noqa: S310 - our own URL
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def get(self, path: str) -> Any:
+        """The JSON at a path."""
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:  # noqa: S310
+            return json.loads(answer.read())
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+        """Status and JSON answer of a POST, whatever the status."""
+        request = urllib.request.Request(self.url + path, data=body, headers=dict(headers or {}))  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read() or b"null")
+
+    def token(self, *scopes: str) -> str:
+        """A new access token, made by the command line beside the running hub."""
+        options = [part for scope in scopes for part in ("--scope", scope)]
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "firehose", "token", "create", *options, "--data", str(self.data)],
+            cwd=self.folder, env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return done.stdout.split()[-1]
+
+    def engine_pid(self) -> int:
+        """The process number of the engine child."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for child in children:
+            if "nats-server" in Path(f"/proc/{child}/cmdline").read_text():
+                return int(child)
+        raise AssertionError("the hub has no engine child")
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End the hub the hard way and wait for it."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        self.process.wait(30)
+
+    def stop(self) -> int:
+        """Ask the hub to stop; its exit code."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self._log is not None:
+            self._log.close()
+        return int(self.process.returncode)
+
+    def tail(self, lines: int = 40) -> str:
+        """The end of the hub's log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+StartHub = Callable[..., HubProcess]
+
+
+@pytest.fixture
+def start_hub(tmp_path: Path) -> Iterator[StartHub]:
+    """Start real hubs: `start_hub(settings="[sources.x] …", name="a", environ={…})`. All are stopped at the end."""
+    hubs: list[HubProcess] = []
+
+    def start(settings: str = "", *, name: str = "hub", environ: Mapping[str, str] | None = None) -> HubProcess:
+        hub = HubProcess(tmp_path / name, settings)
+        hubs.append(hub)
+        return hub.start(environ)
+
+    yield start
+    for hub in hubs:
+        hub.stop()
