@@ -63,7 +63,8 @@ class HubProcess:
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / "firehose.toml"
         self.file.write_text(
-            f'[hub]\nname = "Test hub"\ndata = "{self.data}"\nlog = "debug"\n[http]\nlisten = "127.0.0.1:{self.http_port}"\n'
+            f'[hub]\nname = "Test hub"\ndata = "{self.data}"\nlog = "debug"\n'
+            f'[http]\nlisten = "127.0.0.1:{self.http_port}"\n'
             f'[mqtt]\nlisten = "127.0.0.1:{self.mqtt_port}"\nwebsocket = "127.0.0.1:{self.websocket_port}"\n{settings}'
         )
 
@@ -152,7 +153,7 @@ class HubProcess:
 
     def tail(self, lines: int = 40) -> str:
         """The end of the hub's log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(line[-600:] for line in self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
 StartHub = Callable[..., HubProcess]
