@@ -45,6 +45,7 @@ class FakeGerrit:
         ssh_port: int = 0,
         http_port: int = 0,
         events_plugin: bool = False,
+        keep: int = 0,
         host_key: asyncssh.SSHKey | Path | None = None,
     ) -> None:
         if isinstance(host_key, Path):
@@ -61,6 +62,8 @@ class FakeGerrit:
         self.forgotten = 0
         self.opened = 0
         self.events: list[dict[str, Any]] = []
+        # How many events the log keeps (0 all), and how many it let go: a demo runs for weeks.
+        self._keep, self._dropped = keep, 0
         self.commands: list[str] = []
         self.rest = Rest(Changes(), lambda: self.events)
 
@@ -129,7 +132,10 @@ class FakeGerrit:
         happened = {"eventCreatedOn": int(clock.now().timestamp())} | dict(event)
         self.rest.changes.apply(happened)
         self.events.append(happened)
-        number = len(self.events)
+        number = self._dropped + len(self.events)
+        if self._keep and len(self.events) > self._keep * 1.2:
+            self._dropped = number - self._keep
+            del self.events[: -self._keep]
         for stream in list(self._streams.values()) if streamed else []:
             stream.send(happened, number)
         return happened
@@ -160,7 +166,9 @@ class FakeGerrit:
                 process.stdout.write(b"gerrit version 3.11.1\n")
                 process.exit(0)
             case ["gerrit", "stream-events", *options]:
-                await self._stream(_Stream(process, _values(options, "-s", "--subscribe"), ""), len(self.events))
+                await self._stream(
+                    _Stream(process, _values(options, "-s", "--subscribe"), ""), self._dropped + len(self.events)
+                )
             case ["events", "stream", *options] if self.events_plugin:
                 store = self.store if "--ids" in options else ""
                 after = _values(options, "--resume-after")
@@ -172,13 +180,14 @@ class FakeGerrit:
 
     def _resume(self, after: list[str]) -> int:
         if not after:
-            return len(self.events)
+            return self._dropped + len(self.events)
         store, _, number = after[0].partition(":")
         # As in the plugin: another store's id, or 0, plays everything that is kept.
         return int(number) if store == self.store else self.forgotten
 
     async def _stream(self, stream: _Stream, sent: int) -> None:
-        for number, event in enumerate(self.events[sent:], sent + 1):
+        after = max(0, sent - self._dropped)
+        for number, event in enumerate(self.events[after:], self._dropped + after + 1):
             stream.send(event, number)
         async with self._changed:
             self._streams[stream.process] = stream

@@ -28,7 +28,7 @@ class Stage:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._host_key = self._key("gerrit_host_key")
         self._user_key = self._key("gerrit_user_key")
-        self.gerrit = FakeGerrit(events_plugin=True, host_key=asyncssh.read_private_key(self._host_key))
+        self.gerrit = FakeGerrit(events_plugin=True, keep=20_000, host_key=self._host_key)
         self.gerrit.allow(asyncssh.read_private_key(self._user_key).export_public_key())
         self.hook_secrets = {name: self._secret(name) for name in FORGES}
         self.passwords = {name: self._secret(name).decode() for name in LOGINS}
