@@ -28,6 +28,7 @@ from firehose.history.open import open_store
 from firehose.history.reader import Reader
 from firehose.history.recorder import Recorder
 from firehose.intake.connections import connections
+from firehose.intake.freshness import Freshness
 from firehose.intake.gate import Gate
 from firehose.intake.inbound import Inbound
 from firehose.intake.instance import Instance
@@ -93,6 +94,7 @@ class App:
         if "sources" in self.parts:
             self._start_inbound(producers, addresses, gate)
             self._start_connections(instances, (gate, bus, ledger))
+            self.crew.start("freshness", Freshness(instances, ledger, gate, now).run())
         self.hub = Hub(
             settings=settings,
             bus=bus,
