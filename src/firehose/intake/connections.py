@@ -73,7 +73,7 @@ def _held(instance: Instance, lines: SshLines, hub: tuple[Gate, Bus, Ledger], fi
         ledger.connected(name, connection, down=down, gaps=gaps)
 
     async def announce(event: Event) -> None:
-        await gate.publish(name, *own(instance, event))
+        await gate.publish(name, own(instance, event))
 
     async def load() -> bytes | None:
         return await bus.get(BUCKET, name)
@@ -85,8 +85,8 @@ def _held(instance: Instance, lines: SshLines, hub: tuple[Gate, Bus, Ledger], fi
     return Held(name, Stream(instance, lines, doors, now), spool, client)
 
 
-def own(instance: Instance, event: Event) -> tuple[Event, Message]:
+def own(instance: Instance, event: Event) -> Message:
     """An event of the hub's own about a source, to the readers of that source's events."""
     shown = msgspec.structs.replace(event, audience=instance.settings.audience)
     topic = subjects.topic(instance.name, shown.kind, shown.project, shown.audience)
-    return shown, Message(subjects.to_nats(topic), shown.identity, encode(instance.name, shown))
+    return Message(subjects.to_nats(topic), shown.identity, encode(instance.name, shown))

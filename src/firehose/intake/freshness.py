@@ -69,7 +69,7 @@ class Freshness:
             instance = self._spoken_to[name]
             make = watch.heard if alarm == "heard" else _silent
             try:
-                await self._gate.publish(name, *own(instance, make(name, instance.settings.url, since, self._now())))
+                await self._gate.publish(name, own(instance, make(name, instance.settings.url, since, self._now())))
             except TryLater as error:
                 log.info("an alarm waits", source=name, error=error.detail)
                 continue

@@ -101,10 +101,12 @@ class Gate:
         """Count a delivery that a door refused before it got here (bad signature, too large). Nothing of it is kept."""
         self._ledger.book(source, "refused", trouble=(problem.slug, problem.detail, ""))
 
-    async def publish(self, name: str, event: Event, message: Message) -> int:
-        """Store an event of the hub's own; its sequence."""
-        receipt = await self._store(name, (event,), (message,))
-        return receipt.sequences[0]
+    async def publish(self, name: str, message: Message) -> int:
+        """Store an event of the hub's own; its sequence. It is no delivery, so it is in no book."""
+        ((sequence, duplicate),) = await self._enqueue([message])
+        if not duplicate:
+            _stored(name).inc()
+        return sequence
 
     async def again(self, number: int) -> Receipt:
         """Judge a quarantined delivery once more; it leaves the quarantine when it is readable now."""
