@@ -4,6 +4,7 @@ Publishing: one message is a request; several are one *atomic batch*, which cost
 (47 k/s durable against 1.9 k/s one by one). A batch that holds one known id is refused whole (error 10201), then its
 messages go one by one, where a duplicate is acknowledged as such.
 Following: an ordered consumer, which notices gaps and starts again behind the last message it gave.
+Both go over thin connections of their own (`wire.py`); all the rest goes through the client library.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,15 +23,15 @@ import nats.errors
 import nats.js.errors
 import structlog
 from nats.aio.client import Client
-from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from firehose.bus import topology
 from firehose.bus.contract import Ack, Kept, Message, Span, Stored
+from firehose.bus.ordered import ordered
+from firehose.bus.wire import ANSWER_SECONDS, Login, Wire, frame
 from firehose.errors import Broken, TryLater
 
 log = structlog.get_logger("bus")
 MOST_IN_BATCH = 1_000
-ANSWER_SECONDS = 10.0
 _DUPLICATE_IN_BATCH = 10201
 _UNREACHABLE = (
     nats.errors.Error, nats.js.errors.Error, OSError, asyncio.TimeoutError,
@@ -46,27 +47,58 @@ class _PubAck(msgspec.Struct):
 _acks = msgspec.json.Decoder(_PubAck)
 
 
-async def connect(urls: Sequence[str], *, user: str = "", password: str = "", name: str = "hub", **more: Any) -> Client:
+class Connection(Client):
+    """The library's client, with the thin connections that were opened beside it under the same login."""
+
+    def __init__(self, login: Login) -> None:
+        super().__init__()
+        self._login = login
+        self._wires: list[Wire] = []
+
+    def wire(self) -> Wire:
+        """A thin connection beside this one; it is closed with this one."""
+        self._wires.append(Wire(self._login))
+        return self._wires[-1]
+
+    async def drop(self, wire: Wire) -> None:
+        """Close one of them."""
+        if wire in self._wires:
+            self._wires.remove(wire)
+        await wire.close()
+
+    async def close(self) -> None:
+        """Close it and what was opened beside it."""
+        for wire in self._wires:
+            await wire.close()
+        await super().close()
+
+
+async def connect(
+    urls: Sequence[str], *, user: str = "", password: str = "", name: str = "hub", **more: Any
+) -> Connection:
     """A connection that comes back by itself for ever; while away, requests fail fast."""
 
     async def on_error(error: Exception) -> None:
         log.debug("nats", error=repr(error), connection=name)
 
+    connection = Connection(Login(tuple(urls), user, password, name))
     try:
-        return await nats.connect(
+        await connection.connect(
             list(urls), user=user or None, password=password or None, name=f"firehose {name}",
-            max_reconnect_attempts=-1, reconnect_time_wait=0.2, connect_timeout=5, error_cb=on_error,
+            max_reconnect_attempts=-1, reconnect_time_wait=0.2, connect_timeout=5, error_cb=on_error,  # type: ignore[arg-type]
             pending_size=64 * 2**20, ping_interval=10, max_outstanding_pings=2, **more,
         )  # fmt: skip
     except (*_UNREACHABLE,) as error:
         raise Broken(f"cannot reach the engine at {', '.join(urls)}: {error}", code=4) from None
+    return connection
 
 
 class NatsBus:
     """`contract.Bus` on JetStream."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Connection) -> None:
         self.client = client
+        self._door = client.wire()
         self._numbers = itertools.count()
         self._tag = os.urandom(6).hex()
 
@@ -85,42 +117,44 @@ class NatsBus:
 
     async def publish(self, messages: Sequence[Message]) -> list[Ack]:
         """See `contract.Bus.publish`."""
-        try:
-            acks: list[Ack] = []
-            for start in range(0, len(messages), MOST_IN_BATCH):
-                acks += await self._publish_batch(messages[start : start + MOST_IN_BATCH])
-            return acks
-        except _UNREACHABLE as error:
-            raise TryLater(f"the stream does not answer: {error!r}", after=2) from None
+        acks: list[Ack] = []
+        for start in range(0, len(messages), MOST_IN_BATCH):
+            acks += await self._publish_batch(messages[start : start + MOST_IN_BATCH])
+        return acks
 
     async def _publish_batch(self, messages: Sequence[Message]) -> list[Ack]:
-        if len(messages) == 1:
-            return [await self._publish_one(messages[0])]
-        batch = f"{self._tag}{next(self._numbers)}"
         last = len(messages)
-        for number, message in enumerate(messages[:-1], 1):
-            headers = {"Nats-Msg-Id": message.id, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
-            await self.client.publish(message.subject, message.payload, headers=headers)
-        final = {"Nats-Msg-Id": messages[-1].id, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(last),
-                 "Nats-Batch-Commit": "1"}  # fmt: skip
-        answer = await self.client.request(
-            messages[-1].subject, messages[-1].payload, timeout=ANSWER_SECONDS, headers=final
+        if last == 1:
+            return await self._publish_singly(messages)
+        batch = f"Nats-Batch-Id:{self._tag}{next(self._numbers)}\r\nNats-Batch-Sequence:"
+        frames = [
+            frame(message.subject, f"Nats-Msg-Id:{message.id}\r\n{batch}{number}\r\n", message.payload)
+            for number, message in enumerate(messages[:-1], 1)
+        ]
+        final = messages[-1]
+        headers = f"Nats-Msg-Id:{final.id}\r\n{batch}{last}\r\nNats-Batch-Commit:1\r\n"
+        answer = await self._door.ask(
+            lambda reply: b"".join((*frames, frame(final.subject, headers, final.payload, reply)))
         )
-        ack = _acks.decode(answer.data)
+        ack = _acks.decode(answer.payload)
         if ack.error is None:
             return [Ack(ack.seq - last + number) for number in range(1, last + 1)]
         if ack.error.get("err_code") != _DUPLICATE_IN_BATCH:
             log.warning("the stream refused a batch, sending its messages one by one", error=ack.error)
-        return list(await asyncio.gather(*(self._publish_one(message) for message in messages)))
+        return await self._publish_singly(messages)
 
-    async def _publish_one(self, message: Message) -> Ack:
-        answer = await self.client.request(
-            message.subject, message.payload, timeout=ANSWER_SECONDS, headers={"Nats-Msg-Id": message.id}
+    async def _publish_singly(self, messages: Sequence[Message]) -> list[Ack]:
+        answers = await self._door.ask_all(
+            [
+                lambda reply, m=message: frame(m.subject, f"Nats-Msg-Id:{m.id}\r\n", m.payload, reply)  # type: ignore[misc]
+                for message in messages
+            ]
         )
-        ack = _acks.decode(answer.data)
-        if ack.error is not None:
-            raise TryLater(f"the stream refuses: {ack.error.get('description')}", after=5)
-        return Ack(ack.seq, ack.duplicate)
+        acks = [_acks.decode(answer.payload) for answer in answers]
+        for ack in acks:
+            if ack.error is not None:
+                raise TryLater(f"the stream refuses: {ack.error.get('description')}", after=5)
+        return [Ack(ack.seq, ack.duplicate) for ack in acks]
 
     async def span(self) -> Span:
         """See `contract.Bus.span`."""
@@ -130,40 +164,20 @@ class NatsBus:
     async def follow(self, after: int) -> AsyncIterator[list[Stored]]:
         """See `contract.Bus.follow`."""
         cursor = after
-        while True:
-            try:
-                async for batch in self._ordered(cursor):
-                    cursor = batch[-1].sequence
-                    yield batch
-            except _UNREACHABLE as error:
-                log.warning("following the stream was interrupted, going on behind", cursor=cursor, error=repr(error))
-            except TryLater as error:
-                log.warning("the stream is away", cursor=cursor, error=error.detail)
-            await asyncio.sleep(0.25)
-
-    async def _ordered(self, after: int) -> AsyncIterator[list[Stored]]:
-        span = await self.span()
-        start = max(after + 1, span.first, 1)
-        queue: asyncio.Queue[Any] = asyncio.Queue()
-        subscription = await self.client.jetstream().subscribe(
-            "events.>", stream=topology.EVENTS, ordered_consumer=True, cb=queue.put, pending_msgs_limit=-1,
-            pending_bytes_limit=-1,
-            config=ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=start),
-        )  # fmt: skip
-        expected = start
+        wire = self.client.wire()
         try:
             while True:
-                batch = [_stored(await queue.get())]
-                while not queue.empty() and len(batch) < 2_000:
-                    batch.append(_stored(queue.get_nowait()))
-                if batch[0].sequence < expected:  # a reset consumer may repeat
-                    batch = [stored for stored in batch if stored.sequence >= expected]
-                if batch:
-                    expected = batch[-1].sequence + 1
-                    yield batch
+                try:
+                    span = await self.span()
+                    async with aclosing(ordered(wire, topology.EVENTS, max(cursor + 1, span.first, 1))) as batches:
+                        async for batch in batches:
+                            cursor = batch[-1].sequence
+                            yield batch
+                except TryLater as error:
+                    log.warning("following the stream broke off, going on behind", cursor=cursor, why=error.detail)
+                await asyncio.sleep(0.25)
         finally:
-            with suppress(*_UNREACHABLE):
-                await subscription.unsubscribe()
+            await self.client.drop(wire)
 
     async def fetch(self, after: int, limit: int) -> list[Stored]:
         """See `contract.Bus.fetch`. One batched direct read."""
@@ -267,11 +281,3 @@ def _moment(text: str) -> datetime:
     # Nanoseconds; Python keeps microseconds.
     whole, _, fraction = text.rstrip("Z").partition(".")
     return datetime.fromisoformat(f"{whole}.{(fraction or '0')[:6]:0<6}").replace(tzinfo=UTC)
-
-
-def _stored(message: Any) -> Stored:
-    # $JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<sequence>.<consumer's>.<nanoseconds>.<pending>
-    tokens = message.reply.split(".")
-    sequence, nanoseconds = (tokens[5], tokens[7]) if len(tokens) == 9 else (tokens[7], tokens[9])
-    moment = datetime.fromtimestamp(int(nanoseconds) // 1_000 / 1e6, UTC)
-    return Stored(int(sequence), moment, message.subject, message.data)
