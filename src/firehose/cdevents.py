@@ -254,7 +254,7 @@ CONTENTS: Final[dict[str, tuple[str, Callable[[Recorded], Content]]]] = {
     "ticket.created": ("0.2.0", _ticket_created),
     "ticket.updated": ("0.2.0", _ticket_updated),
 }
-"""Kinds of CDEvents 0.5 whose content our envelope can fill: the version of their type there, and what makes their content."""
+"""Kinds of CDEvents 0.5 whose content our envelope can fill: their type's version there, and what makes the content."""
 
 
 def _environment_of(event: Recorded) -> Content:
