@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.servers.postgres import new_database
 
 from firehose.errors import Refused
 from firehose.event import Event, Recorded, encode, rfc3339
+from firehose.history.postgres import PostgresStore
 from firehose.history.sqlite import SqliteStore
 from firehose.history.store import Store
 from firehose.query import parse as parser
@@ -51,11 +53,17 @@ def some(count: int, first: int = 1) -> list[Recorded]:
     ]  # fmt: skip
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made: Store = SqliteStore(tmp_path / "history.db", samples=40)
+    made = new_store(request.param, request, tmp_path)
     yield made
     made.close()
+
+
+def new_store(kind: str, request: pytest.FixtureRequest, folder: Path, budget: float = 0.05) -> Store:
+    if kind == "sqlite":
+        return SqliteStore(folder / "history.db", samples=40, budget=budget)
+    return PostgresStore(new_database(request.getfixturevalue("postgres_server")), samples=40, budget=budget)
 
 
 def parse(text: str) -> Node:
@@ -142,8 +150,11 @@ def test_pages_go_both_ways_and_end(store: Store) -> None:
     assert sequences(page.events) == [n for n in naive if 10 < n < 40]
 
 
-def test_a_search_that_takes_too_long_goes_on_from_its_cursor(tmp_path: Path) -> None:
-    slow = SqliteStore(tmp_path / "slow.db", budget=0.0)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_search_that_takes_too_long_goes_on_from_its_cursor(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    slow = new_store(kind, request, tmp_path, budget=0.0)
     slow.append(some(1_000))
     page = slow.find(parse("link:*nowhere*"), limit=10)
     assert page.partial
@@ -253,14 +264,16 @@ def tally(events: list[Recorded], by: str, per: str) -> Counter[tuple[str, datet
     return Counter((group(e), e.recorded.replace(microsecond=0, **zero) if per else None) for e in events)  # type: ignore[arg-type]
 
 
-@given(world=worlds, asked=st.lists(queries, min_size=1, max_size=8))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@given(data=st.data())
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_finds_and_counts_exactly_what_the_live_predicate_takes(
-    tmp_path_factory: pytest.TempPathFactory, world: tuple[Recorded, ...], asked: list[Node]
+    kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    store = SqliteStore(tmp_path_factory.mktemp("any") / "history.db", samples=25)
+    world = data.draw(worlds)
+    store = new_store(kind, request, tmp_path_factory.mktemp("any"))
     store.append(world)
-    check(store, list(world), asked)
+    check(store, list(world), data.draw(st.lists(queries, min_size=1, max_size=25)))
     store.close()
 
 

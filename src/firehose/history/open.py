@@ -44,4 +44,9 @@ def open_store(settings: Address, data: Path) -> Store:
     if scheme == "sqlite" and rest.startswith("/") and rest != "/":
         # As elsewhere: three slashes and a relative path, four and an absolute one.
         return SqliteStore(Path(rest[1:]))
+    if scheme in ("postgresql", "postgres"):
+        # Imported here, so that a hub on SQLite does not hold the driver in memory.
+        from firehose.history.postgres import PostgresStore
+
+        return PostgresStore(url)
     raise Broken("history.url is neither sqlite:///FILE nor postgresql://…", code=2)

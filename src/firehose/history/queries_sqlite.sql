@@ -16,9 +16,9 @@ insert into words (words, rowid, terms) values ('delete', ?, ?);
 insert into counts (field, width, value, start, n) values (?, ?, ?, ?, ?)
 on conflict do update set n = n + excluded.n;
 
--- name: drop_empty_counts
--- Roll-ups that came down to nothing.
-delete from counts where n <= 0;
+-- name: drop_count
+-- A roll-up that came down to nothing.
+delete from counts where field = ? and width = ? and value = ? and start = ? and n <= 0;
 
 -- name: widen_block
 -- The times that happened in a block.
@@ -38,25 +38,19 @@ select name, value from state;
 -- Head and floor never go back.
 update state set value = max(value, ?) where name = ?;
 
--- name: first_sequence
--- The oldest event that is left.
-select min(sequence) from events;
-
 -- name: present
 -- Whether a sequence is there.
 select 1 from events where sequence = ?;
 
--- name: total
--- How many events there are, from the roll-ups.
-select coalesce(sum(n), 0) from counts where field = '' and width = 86400;
+-- name: span
+-- Head, floor, the oldest event that is left, and how many there are (from the roll-ups).
+select (select value from state where name = 'head'), (select value from state where name = 'floor'),
+    (select min(sequence) from events),
+    (select coalesce(sum(n), 0) from counts where field = '' and width = 86400 and value = '');
 
 -- name: known
 -- The first event with an identity.
 select min(sequence) from events where identity = ?;
-
--- name: by_sequence
--- One event.
-select sequence, recorded, body from events where sequence = ?;
 
 -- name: recorded_at
 -- When the first event at or after a sequence was recorded.
@@ -91,8 +85,8 @@ select hour, first, last from hours where hour between ? and ? order by hour;
 -- name: rolled
 -- Roll-ups of a field by value and time. The days say which values there are, so that each is one short range.
 select value, start, n from counts
-where field = ?1 and width = ?2 and start between ?3 and ?4 and value in (
-    select value from counts where field = ?1 and width = 86400 and start between ?3 * ?2 / 86400 and ?4 * ?2 / 86400
+where field = ? and width = ? and start between ? and ? and value in (
+    select value from counts where field = ? and width = 86400 and start between ? and ?
 );
 
 -- name: rolled_value
