@@ -12,6 +12,7 @@ from typing import Any
 import asyncssh
 
 from firehose.app import App
+from firehose.plumbing.clock import now
 from firehose.settings import build
 from firehose.simulator.gerrit_ssh import FakeGerrit
 from firehose.web.hub import Hub
@@ -40,15 +41,9 @@ def proposed(number: int) -> dict[str, Any]:
         "revision": f"{number:040x}",
         "ref": f"refs/changes/01/{number}/1",
         "uploader": ada,
-        "createdOn": 1_730_000_000 + number,
+        "createdOn": int(now().timestamp()),
     }
-    return {
-        "type": "patchset-created",
-        "uploader": ada,
-        "change": change,
-        "patchSet": patch_set,
-        "eventCreatedOn": 1_730_000_000 + number,
-    }
+    return {"type": "patchset-created", "uploader": ada, "change": change, "patchSet": patch_set}
 
 
 @asynccontextmanager

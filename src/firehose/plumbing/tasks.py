@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
+from firehose.plumbing.clock import monotonic
+
 log = structlog.get_logger(__name__)
+AGAIN: Final = 0.5
+"""Seconds after which a task that was asked to end is asked again."""
 
 
 class Crew:
@@ -58,8 +62,11 @@ class Crew:
         """Cancel what runs, last started first, and wait up to `grace` seconds for it."""
         self._stopping = True
         self._ended.set()
+        until = monotonic() + grace
         running = list(reversed(self._tasks.values()))
-        for task in running:
-            task.cancel()
-        if running:
-            await asyncio.wait(running, timeout=grace)
+        # Before Python 3.12 `asyncio.wait_for`, which libraries use, can swallow a cancellation; so ask again.
+        while running and monotonic() < until:
+            for task in running:
+                task.cancel()
+            _, pending = await asyncio.wait(running, timeout=AGAIN)
+            running = [task for task in running if task in pending]
