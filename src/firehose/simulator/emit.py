@@ -24,6 +24,7 @@ from firehose.simulator.publisher import Publisher
 from firehose.simulator.stage import Stage
 
 log = structlog.get_logger("simulator")
+LANES = 8
 LANE_ROOM = 50
 PAST_RATE = 1_500
 """Deliveries a second at which a past is told: fast, and slow enough that the services' lines stay abreast."""
@@ -88,7 +89,9 @@ class Emitter:
             if not await self._publishers[service].publish(name, body, promise):
                 self.counts[f"{service} dropped"] += 1
         elif isinstance(happening, Post):
-            await self._lane(f"{service} {happening.project.name}").put((service, name, body, marks))
+            # What happens to one ticket goes in order; forges send the rest side by side.
+            lane = happening.ticket.number % LANES if happening.ticket else LANES
+            await self._lane(f"{service} {happening.project.name} {lane}").put((service, name, body, marks))
 
     async def settled(self, seconds: float = 30.0) -> bool:
         """Until nothing is under way; False when that takes longer."""

@@ -1,7 +1,7 @@
 """Webhooks as GitHub, Forgejo and GitLab send them: headers, signature, and coming again when the hub cannot take it.
 
 In: a service, an event's name, a body. Out: the hub's answer, after as many tries as its patience allows; a 4xx is
-final. Bodies of one lane (a project) go one after another, as the forges' queues do.
+final. Whoever calls keeps the order.
 """
 
 from __future__ import annotations

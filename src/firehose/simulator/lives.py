@@ -10,9 +10,11 @@ from firehose.simulator import forge_lives
 from firehose.simulator.cast import COMMENTS, NODES, PROJECTS, ZUUL, Person, Project
 from firehose.simulator.happening import NodeStep, RefUpdate, Report, Review
 from firehose.simulator.state import Build, Change, Item
-from firehose.simulator.world import DAY, Life, World
+from firehose.simulator.world import DAY, Life, World, pace
 
 LOGS = "https://logs.lumen.example"
+LIFETIME = 6_000.0
+"""Seconds in which most changes come and go, at tempo 1."""
 ZEROS = "0" * 40
 
 
@@ -20,6 +22,14 @@ def populate(world: World) -> None:
     """Start everything that keeps a world going."""
     world.spawn(arrivals(world))
     world.spawn(nightly(world), after=3 * 3_600.0 / world.tempo)
+
+
+def busy(seed: int, rate: float, time: float) -> World:
+    """A world for load: its first lives lie so far back that at `time` all stages of life are met at once."""
+    crowd, tempo = pace(rate)
+    world = World(seed, time - LIFETIME / tempo, crowd=crowd, tempo=tempo)
+    populate(world)
+    return world
 
 
 def arrivals(world: World) -> Life:

@@ -119,6 +119,9 @@ def mark_of(event: Mapping[str, Any]) -> str:
     """The mark of a recorded event, from its source's name in the topic and its payload."""
     source = event["topic"].split("/")[1]
     data: Any = event.get("data")
+    if source == "gerrit":
+        # The events plugin gives each event an id of its own, which the event had not when it left.
+        data = {key: value for key, value in data.items() if key != "id"}
     if source != "zuul":
         return f"{source}|{digest(data)}"
     buildset = data["buildset"]
