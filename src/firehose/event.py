@@ -132,7 +132,7 @@ def encode(name: str, event: Event) -> bytes:
     """The frame of an event of the source called `name`, ready for the stream."""
     data: dict[str, Any] = {}
     if event.datacontenttype.partition(";")[0].endswith("json"):
-        data["data"] = msgspec.Raw(event.data)
+        data["data"] = msgspec.Raw(_one_line(event.data))
     else:
         try:
             data["data"] = msgspec.Raw(_encoder.encode(event.data.decode()))
@@ -160,6 +160,11 @@ def encode(name: str, event: Event) -> bytes:
     )
     private = Private(alias=event.alias, text=event.text[:TEXT_LIMIT])
     return _encoder.encode(private) + b"\n" + _encoder.encode(envelope)
+
+
+def _one_line(data: bytes) -> bytes:
+    """JSON without the line breaks (and spaces) between its tokens: an event is one line on every way out."""
+    return msgspec.json.format(data, indent=-1) if b"\n" in data or b"\r" in data else data
 
 
 class Recorded:
