@@ -203,12 +203,18 @@ class Recorded:
 
     @cached_property
     def json(self) -> bytes:
-        """The event as every reader gets it: one line of JSON with its cursor."""
+        """The event as every reader gets it: one line of JSON with its cursor. Made once and kept."""
+        return self.line
+
+    @property
+    def line(self) -> bytes:
+        """The same as `json`, made anew: for those who pass it on at once and keep nothing."""
+        start = self.frame.index(b"\n") + 1 + len(_HEAD)
         return b'%b"sequence":"%020d","recordedtime":"%b",%b' % (
             _HEAD,
             self.sequence,
             rfc3339(self.recorded).encode(),
-            self.body[len(_HEAD) :],
+            self.frame[start:],
         )
 
     @cached_property
@@ -245,4 +251,4 @@ class Recorded:
 
 def rfc3339(moment: datetime) -> str:
     """UTC with microseconds and `Z`, always the same length, so that it sorts as text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

@@ -15,12 +15,13 @@ import httpx
 import msgspec
 import pytest
 
-from firehose import wild
+from firehose import subject, wild
 from firehose.access.tokens import Tokens
+from firehose.bus.contract import Message
 from firehose.bus.live import Live
 from firehose.bus.memory import MemoryBus
 from firehose.errors import UnknownKind
-from firehose.event import Event
+from firehose.event import Event, encode
 from firehose.history.reader import Reader
 from firehose.history.recorder import Recorder
 from firehose.history.sqlite import SqliteStore
@@ -32,6 +33,7 @@ from firehose.plumbing.tasks import Crew
 from firehose.settings import Http, Settings
 from firehose.source import Delivery, Ignored, Scheme, SourceKind, Verdict, WebhookSettings
 from firehose.web.hub import Hub
+from firehose.web.live import Streams
 from firehose.web.server import Server
 
 SECRET = b"a shared secret"
@@ -84,6 +86,16 @@ class Desk:
     http: httpx.AsyncClient
     port: int
     crew: Crew
+    server: Server
+
+    @property
+    def streams(self) -> Streams:
+        return self.server.application.streams
+
+    async def feed(self, event: Event) -> None:
+        """Store an event as it is, past the gate."""
+        topic = subject.topic("toy", event.kind, event.project)
+        await self.bus.publish([Message(subject.to_nats(topic), event.identity, encode("toy", event))])
 
     async def give(self, *names: str, project: str = "demo/one") -> Receipt:
         """Bring events in through the gate, and wait until they are recorded."""
@@ -134,7 +146,7 @@ class running:
         self._http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False)
         await answering(port)
         self._reader = reader
-        return Desk(hub, bus, gate, self._http, port, self._crew)
+        return Desk(hub, bus, gate, self._http, port, self._crew, self._server)
 
     async def __aexit__(self, *_: object) -> None:
         await self._http.aclose()

@@ -1,0 +1,60 @@
+"""What a request asks for: its parameters, read once by the rules of `query.params`, and the sequences they mean.
+
+In: the raw query string. Out: pairs, a `params.Request`, a `Window`. The history is asked only where a time must
+become a sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from firehose.errors import Refused
+from firehose.query import params
+from firehose.web.hub import Hub
+
+MOST_PAIRS = 400
+
+
+def pairs(query: bytes | str) -> list[tuple[str, str]]:
+    """Name and value of each parameter, in order; `Refused` when there are too many or they are no UTF-8."""
+    text = query.decode("latin-1") if isinstance(query, bytes) else query
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PAIRS, errors="strict")
+    except UnicodeDecodeError:
+        raise Refused("the parameters are not UTF-8", slug="bad-parameter") from None
+    except ValueError:
+        raise Refused(f"more than {MOST_PAIRS} parameters are given", slug="bad-parameter") from None
+
+
+def read(
+    given: list[tuple[str, str]], hub: Hub, *, also: Collection[str] = (), descending: bool = True
+) -> params.Request:
+    """The common parameters of a request."""
+    return params.read(given, hub.now(), also=also, descending=descending)
+
+
+def single(given: list[tuple[str, str]], name: str, default: str = "") -> str:
+    """A parameter of an address's own, at most once."""
+    found = [value for key, value in given if key == name and value]
+    if len(found) > 1:
+        raise Refused(f"the parameter {name} is given more than once", slug="bad-parameter", field=name)
+    return found[0] if found else default
+
+
+def choice(given: list[tuple[str, str]], name: str, known: Collection[str], default: str = "") -> str:
+    """A parameter that takes one of a few words."""
+    value = single(given, name, default)
+    if value not in known:
+        words = ", ".join(word for word in known if word)
+        raise Refused(f"the parameter {name} is {value[:40]!r}, it must be one of: {words}",
+                      slug="bad-parameter", field=name)  # fmt: skip
+    return value
+
+
+async def window(request: params.Request, hub: Hub) -> params.Window:
+    """Which sequences a request means, as the history stands now."""
+    moments = [place.moment for place in (request.since, request.until) if place and place.moment]
+    known: dict[datetime, int] = {moment: await hub.reader.at_time(moment) for moment in moments}
+    return params.window(request, hub.live.head, known.__getitem__)
