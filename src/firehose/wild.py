@@ -134,7 +134,8 @@ class Wild:
 
     def moment(self) -> datetime | None:
         """A time, in UTC: RFC 3339 text, `2013-12-03 17:23:34 UTC`, or seconds since 1970. None when there is none:
-        missing, null, empty, or before 1970 (Go writes year 1 for "never"). Anything else is refused."""
+        missing, null, empty, or before 1971 (senders write the years 1 and 1970 for "never"). Anything else is
+        refused."""
         if not self.present or (self.is_text() and not self.text().strip()):
             return None
         try:
@@ -145,7 +146,7 @@ class Wild:
                 found = datetime.fromtimestamp(self.number(), UTC)
         except (ValueError, OverflowError, OSError):
             self._wrong("a time")
-        return found if found.year >= 1970 else None
+        return found if found.year > 1970 else None
 
     def link(self) -> str:
         """A web address that is safe to show; "" when missing, or anything but http and https."""

@@ -1,0 +1,5 @@
+"""Forgejo and Gitea, by their webhooks."""
+
+from firehose.sources.forgejo.forgejo import SOURCE
+
+__all__ = ["SOURCE"]
