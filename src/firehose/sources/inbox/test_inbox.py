@@ -60,7 +60,7 @@ def refusal(body: object, headers: dict[str, str] | None = None, **own: Any) -> 
 
 @pytest.mark.parametrize("headers", [STRUCTURED, {"content-type": "application/json"}, {}], ids=["own", "json", "none"])
 def test_a_structured_event_comes_in_under_any_content_type(headers: dict[str, str]) -> None:
-    (event,) = deliver(sample("structured"), headers)
+    (event,) = deliver(sample("structured__deploy"), headers)
     assert (event.id, event.source) == ("deploy-9812", "https://deploy.lumen.example/atlas")
     assert event.kind == "deploy.finished"
     assert event.time == datetime(2026, 2, 3, 10, 20, 5, tzinfo=UTC)
@@ -69,7 +69,7 @@ def test_a_structured_event_comes_in_under_any_content_type(headers: dict[str, s
 
 
 def test_rules_give_the_senders_words_meaning() -> None:
-    (event,) = deliver(sample("structured"), STRUCTURED, rules=[RULE])
+    (event,) = deliver(sample("structured__deploy"), STRUCTURED, rules=[RULE])
     assert event.kind == "service.deployed"
     assert event.summary == "atlas 4.2.0 is on web02"
     assert (event.project, event.actor, event.outcome) == ("atlas", "mira", "success")
@@ -79,8 +79,8 @@ def test_rules_give_the_senders_words_meaning() -> None:
 
 def test_a_rule_may_look_at_values_and_the_first_that_fits_counts() -> None:
     rules = [{"when": {"data.state": "bad*"}, "kind": "incident.detected"}, {"kind": "service.deployed"}]
-    assert deliver(sample("structured"), rules=rules)[0].kind == "service.deployed"
-    failed = sample("structured")
+    assert deliver(sample("structured__deploy"), rules=rules)[0].kind == "service.deployed"
+    failed = sample("structured__deploy")
     failed["data"]["state"] = "badly"
     assert deliver(failed, rules=rules)[0].kind == "incident.detected"
 
@@ -101,16 +101,16 @@ def test_a_binary_event_has_its_attributes_in_headers() -> None:
 
 
 def test_a_batch_is_several_events_of_any_content() -> None:
-    first, note, core = deliver(sample("batch"), BATCH)
+    first, note, core = deliver(sample("batch__one-of-each"), BATCH)
     assert first.kind == "deploy.started"
     assert note.data == b"ring 2 is next"
     assert core.data == b"\x00\x01\x02\xff"
     assert all(encode("box", event) for event in (first, note, core))
-    assert [event.id for event in deliver(sample("batch"))] == ["a", "b", "c"]
+    assert [event.id for event in deliver(sample("batch__one-of-each"))] == ["a", "b", "c"]
 
 
 def test_one_bad_event_refuses_the_batch_and_its_place_is_named() -> None:
-    events = sample("batch")
+    events = sample("batch__one-of-each")
     del events[1]["type"]
     problem = refusal(events, BATCH)
     assert problem.field == "[1].type"
@@ -121,18 +121,18 @@ def test_an_empty_batch_is_no_event() -> None:
 
 
 def test_cdevents_say_their_kind_themselves() -> None:
-    assert deliver(sample("cdevent"))[0].kind == "pipelinerun.finished"
+    assert deliver(sample("structured__cdevent"))[0].kind == "pipelinerun.finished"
 
 
 def test_our_own_attributes_are_taken_as_extensions() -> None:
     own = {"kind": "ticket.closed", "project": "lumen/harbor", "severity": "notice", "refs": "story/1 task/2"}
-    (event,) = deliver(sample("structured") | own)
+    (event,) = deliver(sample("structured__deploy") | own)
     assert (event.kind, event.project, event.severity) == ("ticket.closed", "lumen/harbor", "notice")
     assert event.refs == ("atlas/4.2.0", "story/1", "task/2")
 
 
 def test_plain_json_needs_type_and_id_from_the_settings() -> None:
-    assert refusal(sample("plain")).slug == "no-envelope"
+    assert refusal(sample("plain__build")).slug == "no-envelope"
     rule = {
         "kind": "{data.build.state}",
         "kinds": {"failed": "pipelinerun.finished"},
@@ -140,7 +140,7 @@ def test_plain_json_needs_type_and_id_from_the_settings() -> None:
         "subject": "build/{data.build.number}",
     }
     own: dict[str, Any] = {"type": "build.{data.build.state}", "id": "{data.build.number}", "rules": [rule]}
-    (event,) = deliver(sample("plain"), **own)
+    (event,) = deliver(sample("plain__build"), **own)
     assert (event.id, event.type, event.kind) == ("311", "build.failed", "pipelinerun.finished")
     assert (event.source, event.subject, event.project) == ("urn:firehose:box", "build/311", "lumen/harbor")
     problem = refusal({"user": 1}, **own)
@@ -153,16 +153,16 @@ def test_the_id_may_come_from_a_header() -> None:
 
 
 def test_data_that_break_a_registered_schema_are_refused_with_the_path() -> None:
-    broken = sample("structured")
+    broken = sample("structured__deploy")
     broken["data"]["targets"][1] = {"host": 3}
     problem = refusal(broken, schemas={"example.lumen.deploy.*": SCHEMA})
     assert (problem.slug, problem.field) == ("schema", "data.targets[1].host")
     assert deliver(broken)
-    assert deliver(sample("structured"), schemas={"example.lumen.deploy.*": SCHEMA})
+    assert deliver(sample("structured__deploy"), schemas={"example.lumen.deploy.*": SCHEMA})
 
 
 def test_a_schema_that_the_event_names_counts_too() -> None:
-    named = sample("structured") | {"dataschema": "https://deploy.lumen.example/schemas/deploy.json"}
+    named = sample("structured__deploy") | {"dataschema": "https://deploy.lumen.example/schemas/deploy.json"}
     del named["data"]["service"]
     problem = refusal(named, schemas={"another.type": SCHEMA})
     assert problem.field == "data"
@@ -171,7 +171,7 @@ def test_a_schema_that_the_event_names_counts_too() -> None:
 
 def test_a_schema_never_fetches(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text('{"$ref": "http://127.0.0.1:9/elsewhere.json"}')
-    problem = refusal(sample("structured"), schemas={"*": str(tmp_path / "s.json")})
+    problem = refusal(sample("structured__deploy"), schemas={"*": str(tmp_path / "s.json")})
     assert "not among the registered ones" in problem.detail
 
 
@@ -209,7 +209,7 @@ def test_settings_that_cannot_work_are_refused_at_the_start(own: dict[str, Any],
     ],
 )
 def test_a_bad_attribute_is_named(change: dict[str, Any], field: str) -> None:
-    assert refusal(sample("structured") | change, STRUCTURED).field == field
+    assert refusal(sample("structured__deploy") | change, STRUCTURED).field == field
 
 
 def test_what_is_no_json_or_no_known_form_is_refused() -> None:
@@ -220,24 +220,24 @@ def test_what_is_no_json_or_no_known_form_is_refused() -> None:
 
 
 def test_only_listed_senders_may_come_in() -> None:
-    problem = refusal(sample("structured"), senders=["https://ci.*"])
+    problem = refusal(sample("structured__deploy"), senders=["https://ci.*"])
     assert (problem.status, problem.slug) == (403, "unknown-sender")
-    assert deliver(sample("structured"), senders=["https://deploy.*"])
+    assert deliver(sample("structured__deploy"), senders=["https://deploy.*"])
 
 
 def test_strict_quarantines_types_without_a_rule() -> None:
     with pytest.raises(UnknownKind, match=r"example\.lumen\.deploy\.finished"):
-        deliver(sample("structured"), strict=True)
-    assert deliver(sample("structured"), strict=True, rules=[RULE])
+        deliver(sample("structured__deploy"), strict=True)
+    assert deliver(sample("structured__deploy"), strict=True, rules=[RULE])
 
 
 def test_a_kind_that_is_none_goes_to_quarantine() -> None:
     with pytest.raises(UnknownKind, match="Deployed!"):
-        deliver(sample("structured") | {"kind": "Deployed!"})
+        deliver(sample("structured__deploy") | {"kind": "Deployed!"})
 
 
 def test_a_link_that_is_no_web_address_is_left_out() -> None:
-    assert deliver(sample("structured") | {"link": "javascript:alert(1)"})[0].link == ""
+    assert deliver(sample("structured__deploy") | {"link": "javascript:alert(1)"})[0].link == ""
 
 
 JSON = st.recursive(
@@ -250,7 +250,7 @@ JSON = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(["id", "source", "type", "data", "subject", "time", "kind", "refs", "link"]), JSON, JSON)
 def test_no_mutation_crashes(name: str, value: object, data: object) -> None:
-    body = sample("structured") | {"data": data} | {name: value}
+    body = sample("structured__deploy") | {"data": data} | {name: value}
     try:
         events = deliver(body, STRUCTURED, rules=[{**RULE, "type": "*"}])
     except (Refused, UnknownKind):
