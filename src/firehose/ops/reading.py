@@ -168,6 +168,7 @@ def show(events: Iterable[dict[str, Any]], as_json: bool) -> None:
                 print(json.dumps(event, ensure_ascii=False), flush=True)
             else:
                 console.print(row(event))
+                sys.stdout.flush()
     except BrokenPipeError:
         # The reader is gone; keep Python from complaining when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
