@@ -14,6 +14,7 @@ from typing import Final
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from firehose.errors import Broken
 
@@ -46,7 +47,7 @@ def _content(name: str) -> tuple[bytes, str] | None:
 
 
 @get("/static/{name:str}", include_in_schema=False, sync_to_thread=False)
-def static_file(name: str) -> Response[bytes]:
+def static_file(name: FromPath[str]) -> Response[bytes]:
     """One built file."""
     found = _content(name)
     if found is None:

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 import structlog
 from litestar import Response, get
+from litestar.params import FromQuery
 
 from firehose.event import Recorded
 from firehose.query.match import predicate
@@ -42,7 +43,7 @@ class Chip(msgspec.Struct, frozen=True):
 
 
 @get("/", include_in_schema=False)
-async def live(hub: GivenHub, q: str = "") -> Response[str]:
+async def live(hub: GivenHub, q: FromQuery[str] = "") -> Response[str]:
     """The stream, live."""
     asked = ask(q, hub.now())
     node = asked.node if asked.node is not None else Everything()
@@ -61,7 +62,7 @@ async def live(hub: GivenHub, q: str = "") -> Response[str]:
 
 
 @get("/pages/rate", include_in_schema=False)
-async def rate(hub: GivenHub, q: str = "") -> Response[str]:
+async def rate(hub: GivenHub, q: FromQuery[str] = "") -> Response[str]:
     """The sparkline and the chips again; the page asks now and then."""
     asked = ask(q, hub.now())
     return fragment(hub, "rate.html", await rate_and_chips(hub, asked, asked.node or Everything()))

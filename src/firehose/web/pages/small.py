@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 from litestar import Response, get
+from litestar.params import FromQuery
 
 from firehose.query.complete import complete
 from firehose.query.tree import Everything
@@ -42,7 +43,7 @@ ICONS: Final = {
 
 
 @get("/pages/query", include_in_schema=False)
-async def query(hub: GivenHub, q: str = "") -> Response[dict[str, Any]]:
+async def query(hub: GivenHub, q: FromQuery[str] = "") -> Response[dict[str, Any]]:
     """How a query reads: coloured pieces, words, or what is wrong with it."""
     asked = ask(q, hub.now())
     wrong = asked.wrong
@@ -85,7 +86,7 @@ async def pulse(hub: GivenHub) -> Response[dict[str, Any]]:
 
 
 @get("/pages/complete", include_in_schema=False)
-async def complete_query(hub: GivenHub, q: str = "", at: int = 0) -> Response[dict[str, Any]]:
+async def complete_query(hub: GivenHub, q: FromQuery[str] = "", at: FromQuery[int] = 0) -> Response[dict[str, Any]]:
     """What may stand at the caret."""
     values = await known(hub)
     options = [
