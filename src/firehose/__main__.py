@@ -18,7 +18,7 @@ import uvloop
 from firehose import __version__
 from firehose.app import PARTS, App
 from firehose.errors import Broken, FirehoseError
-from firehose.ops import doctor, reading, showing
+from firehose.ops import doctor, explaining, reading, showing
 from firehose.ops.showing import data_option, settings_option
 from firehose.plumbing import log
 from firehose.settings import Settings, load
@@ -161,6 +161,7 @@ for command in (
     reading.quarantine,
     showing.settings,
     showing.engine_config,
+    explaining.explain_command,
     doctor.doctor,
 ):
     main.add_command(command)

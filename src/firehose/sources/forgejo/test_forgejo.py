@@ -109,7 +109,7 @@ TABLE = [
     (
         "push__merge",
         "branch.updated",
-        "mira pushed 2 commits to branch main of lumen/atlas: Merge pull request 'Draw tiles' (#41) from tiles into main",
+        "mira pushed 2 commits to branch main of lumen/atlas: Merge pull request 'Tiles' (#41) from tiles into main",
     ),
     ("push__new-branch-without-commits", "ignored", "push.ref"),
     (
