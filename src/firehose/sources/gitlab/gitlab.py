@@ -76,7 +76,14 @@ SOURCE: Final = SourceKind(
     kinds=KINDS,
     ignored=IGNORED,
     # Variables of a pipeline may hold credentials; addresses of people are removed by the gate wherever they stand.
-    hidden=("object_attributes.variables", "object_attributes.merge_params", "user_email", "owner_email", "owners"),
+    hidden=(
+        "object_attributes.variables",
+        "object_attributes.merge_params",
+        "user_email",
+        "owner_email",
+        "owner_name",
+        "owners",
+    ),
     schemes=(Scheme("token", header="X-Gitlab-Token"), Scheme("standard")),
     native_kind=native_kind,
 )
