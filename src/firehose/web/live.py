@@ -22,7 +22,7 @@ from firehose.history.replay import check
 from firehose.plumbing import metrics
 from firehose.query import params
 from firehose.query.tree import Node, both
-from firehose.web import asked
+from firehose.web import asked, wikimedia
 from firehose.web.answer import PREFLIGHT, PUBLIC, SECURITY, Raw, Receive, Scope, Send, header, reply, reply_problem
 from firehose.web.encodings import Chunk, Encoding, Lines, Messages, ServerSent, Shared, renderer
 from firehose.web.hub import Hub
@@ -90,11 +90,9 @@ class Streams:
             await asyncio.wait(list(self._readers), timeout=2.0)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        filters, suffix = split(scope)
-        encoding = negotiate(suffix, header(scope, b"accept"))
-        wish = await self._wish(scope, filters, encoding)
+        wish = await (self._foreign(scope) if scope["path"].startswith(wikimedia.PREFIX) else self._own(scope))
         head: Raw = [
-            (b"content-type", encoding.media.encode()),
+            (b"content-type", wish.encoding.media.encode()),
             (b"cache-control", b"no-store, no-transform"),
             (b"x-accel-buffering", b"no"),
             (b"vary", b"accept"),
@@ -136,6 +134,18 @@ class Streams:
         await self._serve(scope, receive, pump)
         with suppress(Exception):
             await send({"type": "websocket.close", "code": CLOSE_DONE, "reason": pump.reason})
+
+    async def _own(self, scope: Scope) -> Wish:
+        filters, suffix = split(scope)
+        return await self._wish(scope, filters, negotiate(suffix, header(scope, b"accept")))
+
+    async def _foreign(self, scope: Scope) -> Wish:
+        """A reader who speaks EventStreams."""
+        hub = self._hub
+        request, encoding, render = wikimedia.ask(scope, hub)
+        after = start(request, await asked.window(request, hub), "", hub.live.head)
+        await check(hub.reader, after)
+        return Wish(node=request.node, after=after, encoding=encoding, render=render, group=self._group(request.node))
 
     async def _wish(self, scope: Scope, filters: list[str], encoding: Encoding) -> Wish:
         hub = self._hub

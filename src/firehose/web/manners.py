@@ -33,7 +33,18 @@ from firehose.web.answer import (
 SMALLEST: Final = 1_024
 """Answers below this many bytes are not compressed."""
 LONGEST_TARGET: Final = 16_384
-_OPEN: Final = ("/v1/", "/openapi.json", "/asyncapi.json", "/problems/", "/healthz", "/readyz", "/metrics")
+_OPEN: Final = (
+    "/v1/",
+    "/v2/",
+    "/raw",
+    "/id",
+    "/openapi.json",
+    "/asyncapi.json",
+    "/problems/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+)
 _COMPRESSIBLE: Final = (
     "text/",
     "application/json",

@@ -25,6 +25,7 @@ from firehose.web.hub import Hub
 from firehose.web.live import PREFIX as STREAM
 from firehose.web.live import Streams
 from firehose.web.site import site
+from firehose.web.wikimedia import PREFIX as EVENTSTREAMS
 
 log = structlog.get_logger("web")
 HEAD_SECONDS: Final = 10
@@ -45,7 +46,8 @@ class Dispatcher:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         path: str = scope.get("path", "")
-        if path.startswith(STREAM) and path[len(STREAM) : len(STREAM) + 1] in ("", "/"):
+        own = path.startswith(STREAM) and path[len(STREAM) : len(STREAM) + 1] in ("", "/")
+        if own or (path.startswith(EVENTSTREAMS) and scope["type"] == "http"):
             await self.streams(scope, receive, send)
         elif path.startswith(HOOKS) and scope["type"] == "http":
             await self._hooks(scope, receive, send)
