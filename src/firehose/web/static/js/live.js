@@ -1,5 +1,5 @@
 // The Live page: the stream, the list, and everything that says how they are.
-import { $, $$, block, cursorHtml, esc, getHtml, icon, make, number, plural, session, withQuery } from "./dom.js";
+import { $, $$, block, cursorHtml, esc, getHtml, icon, make, number, plural, session, shell, withQuery } from "./dom.js";
 import { Feed, HELD } from "./feed.js";
 import * as health from "./health.js";
 import { bind } from "./keys.js";
@@ -16,11 +16,15 @@ const BACK_FOR = 6_000;
 const SAY_EVERY = 30_000;
 const wide = matchMedia("(min-width: 1240px)");
 
+// Clocks differ: what the two were apart when the page was made is not lag.
+const apart = Date.now() - new Date(shell.now);
+const skew = Math.abs(apart) > 5_000 ? apart : 0;
+
 export function enter() {
   const boot = block("boot"), list = $("[data-rows]"), banners = $("[data-banners]"), scroller = $("[data-scroll]");
   const stop = new AbortController(), { signal } = stop;
   const undo = [];
-  let unsaid = 0, unsaidBad = 0, lostTimer = 0, backTimer = 0, heartLag = null;
+  let unsaid = 0, unsaidBad = 0, lostTimer = 0, backTimer = 0;
 
   const feed = new Feed({ list, scroller, bar: $("[data-newbar]"), changed: paused, arrived: row => { unsaid++; unsaidBad += row.state === "bad" ? 1 : 0; } });
   const rows = new List(list, inspect);
@@ -31,16 +35,14 @@ export function enter() {
     q: boot.q, cursor: boot.cursor,
     events: events => { feed.push(events); measure(events.at(-1)); },
     beat: beat => {
-      if (typeof beat.lag_ms === "number") heartLag = beat.lag_ms / 1000;
       if (beat.head) health.head(beat.head);
-      if (stream.lostAt === null && !feed.paused) health.show({ word: "Live", dot: "", lag: heartLag });
+      if (stream.lostAt === null && !feed.paused) health.show({ word: "Live", dot: "" });
     },
     state: changed,
   });
   function measure(event) {
-    const lag = (Date.now() - new Date(event.recordedtime)) / 1000;
-    // Clocks differ: a lag that cannot be is not shown.
-    if (lag >= 0 && lag < 3_600) health.show({ lag: heartLag ?? lag });
+    const lag = (Date.now() - skew - new Date(event.recordedtime)) / 1000;
+    if (lag >= 0 && lag < 3_600 && stream.until === "") health.show({ lag });
   }
 
   function banner(name, state, html, buttons = "", alert = false) {

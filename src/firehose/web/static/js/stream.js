@@ -7,12 +7,14 @@ const WAITS = [500, 1_000, 2_000, 4_000, 8_000, 15_000];
 
 /**
  * `events(list)` gets what arrived; `state(name, details)` one of `live`, `lost`, `back`, `stalled`, `old`, `refused`;
- * `beat({head, lag})` each heartbeat. `cursor` is the last event that was handled (20 digits, "" from now on).
+ * `beat({head, lag})` each heartbeat (lag in events). `cursor` is the last event that was handled (20 digits, "" from now on).
  */
 export class Stream {
   constructor({ q, cursor, events, state, beat = () => {} }) {
     Object.assign(this, { q, cursor, events, state, beat });
     this.tries = 0;
+    this.missed = 0;
+    this.until = "";
     this.lostAt = null;
     this.closed = false;
     this.watch = setInterval(() => this.#check(), 1_000);
@@ -56,9 +58,9 @@ export class Stream {
     });
     on("heartbeat", event => {
       const beat = JSON.parse(event.data);
-      // Everything up to this head was looked at for us: a break after it need not begin earlier.
-      if (beat.head && !this.until) this.cursor = cursor20(beat.head);
-      this.#caughtUp(beat.head);
+      // Its id says how far the hub looked for us, matching or not: a break after it need not begin earlier.
+      this.cursor = event.lastEventId || this.cursor;
+      this.#caughtUp(this.cursor);
       this.beat(beat);
     });
     on("goodbye", () => this.#lost());
@@ -79,7 +81,7 @@ export class Stream {
     this.until = info.head || cursor20(0);
     this.since = since;
     this.state("live", { since });
-    this.#caughtUp(this.cursor);
+    this.#caughtUp(info.cursor || this.cursor);
   }
 
   /** After a break: say how many came meanwhile, once the head of that moment is reached. */
@@ -111,6 +113,8 @@ export class Stream {
   }
 
   #check() {
+    // With a query, the last missed event may lie well before the head: a quiet second says that all of them came.
+    if (this.until && Date.now() - this.heard > 1_500) this.#caughtUp(this.until);
     if (this.closed || this.lostAt || this.source.readyState !== EventSource.OPEN) return;
     const silent = Date.now() - this.heard;
     if (silent > SILENT && !this.isStalled) { this.isStalled = true; this.state("stalled", { since: new Date(this.heard) }); }
