@@ -1,3 +1,9 @@
 """One plugin for all tests, beside the code and in `tests/`."""
 
+from hypothesis import settings
+
 pytest_plugins = ["firehose.testing", "tests.servers.postgres"]
+
+# A deadline is a timed assertion: it fails on a busy machine and says nothing about the code.
+settings.register_profile("firehose", deadline=None)
+settings.load_profile("firehose")
