@@ -76,12 +76,16 @@ async def _past(live: Live, reader: Reader, after: int, query: Node, bus: Bus | 
         yield await _unrecorded(reader, after, query, bus)
     elif isinstance(query, Everything):
         async for batch in reader.replay(after, upto=upto, chunk=CHUNK):
-            yield Step(batch, batch[-1].sequence)
+            # Retention raises the floor before it removes: what was read is whole if the floor is still below it.
+            await check(reader, after)
+            after = batch[-1].sequence
+            yield Step(batch, after)
         # Sequences that retention removed, or that never were, leave nothing to yield.
         yield Step([], upto)
     else:
         while after < upto:
             page = await reader.find(query, after=after, before=upto + 1, descending=False, limit=CHUNK)
+            await check(reader, after)
             after = upto if page.cursor is None else page.cursor
             yield Step(page.events, after)
 

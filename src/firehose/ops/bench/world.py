@@ -42,7 +42,8 @@ class World:
         self.vocabulary = ["".join(self._letters(3, 9)) for _ in range(20_000)]
         self.projects = [f"{self._choice(('openstack', 'zuul', 'opendev', 'x'))}/{self._word()}" for _ in range(300)]
         self.actors = ["zuul", "openstackci", *("".join(self._letters(4, 8)) for _ in range(1_500))]
-        self._words, self._projects, self._actors = zipf(20_000), zipf(300), zipf(1_502)
+        self._words, self._actors = zipf(20_000), zipf(1_502)
+        self._project_of = self.random.choices(self.projects, cum_weights=zipf(300), k=8_192)
         self._payloads = [self._payload() for _ in range(1_000)]
 
     def events(self, count: int, *, first: int = 1, span: timedelta = timedelta(days=DAYS)) -> Iterator[Recorded]:
@@ -52,23 +53,22 @@ class World:
             size = min(1_000, count - start)
             picks = zip(
                 self.random.choices(tuple(KINDS), _WEIGHTS, k=size),
-                self.random.choices(self.projects, cum_weights=self._projects, k=size),
                 self.random.choices(self.actors, cum_weights=self._actors, k=size),
                 strict=True,
             )
-            for number, (name, project, actor) in enumerate(picks, start + first):
+            for number, (name, actor) in enumerate(picks, start + first):
                 moment = START + step * (number - first)
-                yield Recorded(number, moment, encode(name, self._event(number, moment, (name, project, actor))))
+                yield Recorded(number, moment, encode(name, self._event(number, moment, name, actor)))
 
     def text(self, count: int) -> str:
         """Words as people use them: few often, most rarely."""
         return " ".join(self.random.choices(self.vocabulary, cum_weights=self._words, k=count))
 
-    def _event(self, number: int, moment: datetime, picked: tuple[str, str, str]) -> Event:
-        name, project, actor = picked
+    def _event(self, number: int, moment: datetime, name: str, actor: str) -> Event:
         kinds = KINDS[name]
         kind = kinds[min(int(self.random.expovariate(0.9)), len(kinds) - 1)]
-        change = int(number / 12 - self.random.expovariate(1 / 400))
+        change = max(1, int(number / 12 - self.random.expovariate(1 / 400)))
+        project = self._project_of[change % 8_192]
         payload = self._payloads[number % 1_000]
         middle = payload.index(b'"comment":"') + 60
         return Event(
