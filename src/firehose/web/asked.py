@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from difflib import get_close_matches
 from urllib.parse import parse_qsl
 
 from firehose.errors import Refused
@@ -58,3 +59,22 @@ async def window(request: params.Request, hub: Hub) -> params.Window:
     moments = [place.moment for place in (request.since, request.until) if place and place.moment]
     known: dict[datetime, int] = {moment: await hub.reader.at_time(moment) for moment in moments}
     return params.window(request, hub.live.head, known.__getitem__)
+
+
+def only(given: list[tuple[str, str]], known: Collection[str]) -> None:
+    """Refuse every parameter that an address does not know."""
+    for name, _ in given:
+        if name not in known:
+            near = (get_close_matches(name.lower(), known, 1, 0.5) or [""])[0]
+            hint = f"; did you mean {near!r}?" if near else f"; known: {', '.join(known) or 'none'}"
+            raise Refused(f"there is no parameter {name[:100]!r} here{hint}", slug="unknown-parameter",
+                          field=name[:100], extra={"nearest": near})  # fmt: skip
+
+
+def number(given: list[tuple[str, str]], name: str, default: int, *, most: int = 2**53) -> int:
+    """A parameter that is a whole number from 0 on."""
+    text = single(given, name, str(default))
+    if not (text.isascii() and text.isdecimal() and len(text) < 17 and int(text) <= most):
+        raise Refused(f"the parameter {name} is {text[:40]!r}, it must be a number up to {most}",
+                      slug="bad-parameter", field=name)  # fmt: skip
+    return int(text)

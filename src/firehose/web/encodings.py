@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
+from firehose import cdevents
 from firehose.event import Recorded
 
 Chunk = bytes | tuple[str, ...]
@@ -21,6 +22,7 @@ Render = Callable[[Recorded], bytes]
 
 PIECE_BYTES: Final = 256 * 1_024
 """A chunk's size, about: large enough to be cheap, small enough that a slow reader's progress shows."""
+FORMS: Final = ("", "raw", "cdevents")
 RETRY_MS: Final = 2_000
 KEPT_BYTES: Final = 8 * 2**20
 """What `Shared` remembers at most, in bytes."""
@@ -160,5 +162,5 @@ def upstream(event: Recorded) -> bytes:
 
 
 def renderer(form: str) -> Render:
-    """The rendering that `as=` names: "" or `raw`."""
-    return upstream if form == "raw" else envelope
+    """The rendering that `as=` names: one of `FORMS`."""
+    return {"raw": upstream, "cdevents": cdevents.encode}.get(form, envelope)

@@ -24,7 +24,7 @@ from firehose.query import params
 from firehose.query.tree import Node, both
 from firehose.web import asked, wikimedia
 from firehose.web.answer import PREFLIGHT, PUBLIC, SECURITY, Raw, Receive, Scope, Send, header, reply, reply_problem
-from firehose.web.encodings import Chunk, Encoding, Lines, Messages, ServerSent, Shared, renderer
+from firehose.web.encodings import FORMS, Chunk, Encoding, Lines, Messages, ServerSent, Shared, renderer
 from firehose.web.hub import Hub
 from firehose.web.peers import budget_key
 from firehose.web.pump import HEARTBEAT, STALL, Pump, Wish
@@ -33,7 +33,6 @@ log = structlog.get_logger("web")
 PREFIX: Final = "/v1/stream"
 SUFFIXES: Final = ("sse", "json", "ws")
 OWN: Final = ("as",)
-FORMS: Final = ("", "raw")
 MOST_READERS: Final = 10_000
 MOST_PER_ADDRESS: Final = 100
 SUBPROTOCOL: Final = "cloudevents.json"

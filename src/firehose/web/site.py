@@ -18,6 +18,7 @@ from litestar.exceptions import HTTPException
 from firehose.errors import FirehoseError, Refused, TryLater
 from firehose.web import datagrepper, health
 from firehose.web.answer import Asgi
+from firehose.web.api import routes
 from firehose.web.hub import Hub
 from firehose.web.manners import Manners
 from firehose.web.pages.routes import HANDLERS, error_page
@@ -30,7 +31,7 @@ ErrorPage = Callable[[Request[Any, Any, Any], dict[str, object]], Response[Any] 
 def site(hub: Hub) -> Asgi:
     """The application."""
     application = Litestar(
-        route_handlers=[*health.HANDLERS, *datagrepper.HANDLERS, *HANDLERS],
+        route_handlers=[*health.HANDLERS, *routes.HANDLERS, *datagrepper.HANDLERS, *HANDLERS],
         dependencies={"hub": Provide(lambda: hub, sync_to_thread=False)},
         exception_handlers={Exception: on_error(hub.settings.public_url, partial(error_page, hub))},
         openapi_config=None,

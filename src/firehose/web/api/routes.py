@@ -1,0 +1,9 @@
+"""Which addresses the API answers; `web/site.py` mounts them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from firehose.web.api import about, counts, events, quarantine
+
+HANDLERS: Final[list[Any]] = [*events.HANDLERS, *counts.HANDLERS, *about.HANDLERS, *quarantine.HANDLERS]

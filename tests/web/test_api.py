@@ -1,0 +1,193 @@
+"""The read API: pages with cursors, one event, counts, the graph, and how finite answers behave."""
+
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+from tests.web.conftest import Desk
+
+from firehose.web.api.schemas import EVENT, PAGE, PROBLEM
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+async def test_pages_go_on_by_cursor_until_there_is_nothing_further(desk: Desk) -> None:
+    await desk.give(*[str(number) for number in range(1, 8)])
+    seen: list[str] = []
+    address: str | None = "/v1/events?limit=3"
+    while address:
+        page = (await desk.http.get(address)).json()
+        jsonschema.validate({**page, "events": []}, PAGE)
+        for event in page["events"]:
+            jsonschema.validate(event, EVENT)
+        seen += [event["id"] for event in page["events"]]
+        address = page["links"]["next"]
+    assert seen == ["7", "6", "5", "4", "3", "2", "1"]
+
+
+async def test_filters_are_those_of_every_other_address(desk: Desk) -> None:
+    await desk.give("1", project="demo/one")
+    await desk.give("2", project="demo/two")
+    for query in ("project=demo/two", "not_project=demo/one", "q=project:demo/two", "since=seq:2", "subject=demo~2"):
+        found = (await desk.http.get(f"/v1/events?{query}")).json()["events"]
+        assert [event["id"] for event in found] == ["2"], query
+
+
+async def test_one_event_by_sequence_and_by_id_at_once_after_the_answer(desk: Desk) -> None:
+    posted = (await desk.post(b'{"kind":"merged","names":["change/1"]}')).json()
+    by_sequence = await desk.http.get(f"/v1/events/{posted['sequence']}")
+    assert by_sequence.json()["id"] == "change/1"
+    assert await desk.hub.reader.wait(1, 10)
+    assert (await desk.http.get("/v1/events/change/1")).json() == by_sequence.json()
+    assert (await desk.http.get("/v1/events/seq:1?as=raw")).json() == {"kind": "merged", "names": ["change/1"]}
+    converted = (await desk.http.get("/v1/events/seq:1?as=cdevents")).json()
+    assert converted["context"]["type"].startswith("dev.cdevents.change.merged.")
+    missing = await desk.http.get("/v1/events/99999999999999999999")
+    assert missing.status_code == 404
+    jsonschema.validate(missing.json(), PROBLEM)
+
+
+async def test_raw_payloads_cannot_run_in_a_browser(desk: Desk) -> None:
+    await desk.give("1")
+    answer = await desk.http.get("/v1/events/seq:1?as=raw")
+    assert answer.headers["content-security-policy"].startswith("sandbox")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_same_query_as_lines_feed_and_chart(desk: Desk) -> None:
+    await desk.give("1", '<&"\x00')
+    lines = await desk.http.get("/v1/events", headers={"accept": "application/x-ndjson"})
+    assert [json.loads(line)["id"] for line in lines.text.splitlines()] == ['<&"\x00', "1"]
+    feed = ElementTree.fromstring((await desk.http.get("/v1/events?format=atom")).content)
+    assert len(feed.findall(f"{ATOM}entry")) == 2
+    chart = await desk.http.get("/v1/events?q=kind:change.merged", headers={"accept": "image/svg+xml"})
+    assert ElementTree.fromstring(chart.content).tag.endswith("svg")
+    assert "2 events" in chart.text
+
+
+async def test_counts_by_group_and_time(desk: Desk) -> None:
+    await desk.give("1", "2", project="demo/one")
+    await desk.give("3", project="demo/two")
+    answer = (await desk.http.get("/v1/counts?by=project")).json()
+    assert {row["group"]: row["count"] for row in answer["counts"]} == {"demo/one": 2, "demo/two": 1}
+    answer = (await desk.http.get("/v1/counts?per=hour&since=seq:2")).json()
+    assert answer["total"] == 2
+    assert answer["counts"][0]["start"].endswith(":00:00.000000Z")
+
+
+async def test_a_graph_is_everything_tied_to_a_thing(desk: Desk) -> None:
+    await desk.give("1", "2")
+    answer = (await desk.http.get("/v1/graph/demo~1")).json()
+    assert [event["id"] for event in answer["events"]] == ["1"]
+    assert (await desk.http.get("/v1/graph/nothing")).status_code == 404
+
+
+async def test_a_query_is_explained_coloured_and_its_error_placed(desk: Desk) -> None:
+    good = (await desk.http.get("/v1/query", params={"q": "kind:change.merged"})).json()
+    assert good["error"] is None
+    assert "".join(span["text"] for span in good["ink"]) == "kind:change.merged"
+    assert "change.merged" in good["explanation"]
+    bad = (await desk.http.get("/v1/query", params={"q": "knid:x"})).json()
+    assert (bad["error"]["position"], bad["error"]["nearest"]) == (0, "kind")
+
+
+async def test_the_hub_tells_of_its_sources_kinds_and_schemas(desk: Desk) -> None:
+    await desk.give("1")
+    (source,) = (await desk.http.get("/v1/sources")).json()["sources"]
+    assert (source["name"], source["state"], source["verdicts"]["event"]) == ("toy", "healthy", 1)
+    kinds = (await desk.http.get("/v1/kinds")).json()
+    assert "change.merged" in kinds["kinds"]
+    schemas = (await desk.http.get("/v1/schemas")).json()["schemas"]
+    schema = (await desk.http.get(schemas["event.json"])).json()
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+async def test_the_quarantine_is_for_admins_and_gives_back_what_can_be_read(desk: Desk) -> None:
+    await desk.post(b'{"kind":"exploded","names":["1"]}')
+    assert (await desk.http.get("/v1/quarantine")).status_code == 401
+    weak, _ = desk.hub.tokens.create(["publish:toy"])
+    assert (await desk.http.get("/v1/quarantine", headers={"authorization": f"Bearer {weak}"})).status_code == 403
+    text, _ = desk.hub.tokens.create(["admin"])
+    admin = {"authorization": f"Bearer {text}"}
+    (entry,) = (await desk.http.get("/v1/quarantine", headers=admin)).json()["entries"]
+    assert (entry["number"], entry["source"], entry["cause"]) == (1, "toy", "unknown-kind")
+    whole = (await desk.http.get("/v1/quarantine/1", headers=admin)).json()
+    assert whole["body"] == '{"kind":"exploded","names":["1"]}'
+    assert "x-toy-signature" not in whole["headers"]
+    still = await desk.http.post("/v1/quarantine/1/retry", headers=admin)
+    assert (still.status_code, still.json()["type"].rpartition("/")[2]) == (409, "unknown-kind")
+    assert (await desk.http.post("/v1/quarantine/1/discard", headers=admin)).json()["discarded"]
+    assert (await desk.http.delete("/v1/quarantine/1", headers=admin)).status_code == 404
+
+
+async def test_a_page_has_a_tag_and_is_not_sent_twice(desk: Desk) -> None:
+    await desk.give("1")
+    first = await desk.http.get("/v1/events")
+    again = await desk.http.get("/v1/events", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    await desk.give("2")
+    assert (await desk.http.get("/v1/events", headers={"if-none-match": first.headers["etag"]})).status_code == 200
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+async def test_long_answers_are_compressed_when_the_client_takes_it(desk: Desk, encoding: str) -> None:
+    await desk.give(*[str(number) for number in range(50)])
+    plain = await desk.http.get("/v1/events", headers={"accept-encoding": "identity"})
+    packed = await desk.http.get("/v1/events", headers={"accept-encoding": encoding})
+    assert packed.headers["content-encoding"] == encoding
+    assert packed.json() == plain.json()
+    assert int(packed.headers["content-length"]) < len(plain.content)
+    assert packed.headers["etag"] != plain.headers["etag"]
+
+
+async def test_head_options_and_cors(desk: Desk) -> None:
+    await desk.give("1")
+    head = await desk.http.head("/v1/events")
+    assert (head.status_code, head.content) == (200, b"")
+    assert int(head.headers["content-length"]) > 0
+    assert head.headers["access-control-allow-origin"] == "*"
+    options = await desk.http.options("/v1/events", headers={"origin": "https://x.example"})
+    assert options.status_code == 204
+    assert "GET" in options.headers["access-control-allow-methods"]
+
+
+PROBLEMS = [
+    ("/v1/events?limt=3", 400, "unknown-parameter"),
+    ("/v1/events?limit=0", 400, "bad-parameter"),
+    ("/v1/events?q=(", 400, "bad-query"),
+    ("/v1/events?as=xml", 400, "bad-parameter"),
+    ("/v1/events?since=someday", 400, "bad-parameter"),
+    ("/v1/events?q=%ff", 400, "bad-parameter"),
+    ("/v1/counts?by=colour", 400, "bad-parameter"),
+    ("/v1/nothing", 404, "not-found"),
+    ("/v1/events?q=" + "x" * 20_000, 414, "bad-parameter"),
+    ("/v1/schemas/other.json", 404, "not-found"),
+]
+
+
+@pytest.mark.parametrize(("path", "status", "slug"), PROBLEMS)
+async def test_what_cannot_be_answered_is_a_problem(desk: Desk, path: str, status: int, slug: str) -> None:
+    answer = await desk.http.get(path)
+    assert answer.status_code == status
+    jsonschema.validate(answer.json(), PROBLEM)
+    assert answer.json()["type"].endswith(f"/{slug}")
+
+
+async def test_a_post_to_a_reading_address_is_not_allowed(desk: Desk) -> None:
+    answer = await desk.http.post("/v1/events", content=b"{}")
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["allow"]
+
+
+async def test_health_and_metrics(desk: Desk) -> None:
+    await desk.give("1")
+    assert (await desk.http.get("/healthz")).status_code == 200
+    assert (await desk.http.get("/readyz")).json()["status"] == "ready"
+    assert 'firehose_deliveries_total{source="toy",verdict="event"}' in (await desk.http.get("/metrics")).text
+    desk.bus.away = True
+    answer = await desk.http.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["engine"] != "ok"
