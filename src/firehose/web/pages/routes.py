@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.web.pages import assets, errors, live, small
+from firehose.web.pages import assets, errors, event, live, small
 
 HANDLERS: Final[list[Any]] = [
     assets.static_file,
+    event.card,
+    event.event_page,
+    event.in_source,
     live.live,
     live.rate,
     small.complete_query,

@@ -39,6 +39,10 @@ document.addEventListener("click", event => {
   copy(from ? from.textContent : button.dataset.copy, button.dataset.copied || "Copied");
 });
 document.addEventListener("click", event => {
+  const button = event.target.closest("[data-copy-curl]");
+  if (button) copy(`curl -s ${location.origin}/v1/events/${button.dataset.copyCurl}`, "Command copied");
+});
+document.addEventListener("click", event => {
   const button = event.target.closest("[data-save-view]");
   if (button) views.save($("form[data-query] input[name=q]")?.value.trim() || document.title.split(" · ")[0], location.pathname + location.search);
 });
