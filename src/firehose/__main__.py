@@ -19,6 +19,7 @@ from firehose import __version__
 from firehose.app import PARTS, App
 from firehose.errors import Broken, FirehoseError
 from firehose.ops import doctor, explaining, reading, showing
+from firehose.ops.bench.command import bench
 from firehose.ops.showing import data_option, settings_option
 from firehose.plumbing import log
 from firehose.settings import Settings, load
@@ -163,6 +164,7 @@ for command in (
     showing.engine_config,
     explaining.explain_command,
     doctor.doctor,
+    bench,
 ):
     main.add_command(command)
 
