@@ -6,14 +6,13 @@ differs by corrections only): one closed content per type, one envelope for all.
 
 from __future__ import annotations
 
-import importlib
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firehose import source
@@ -160,8 +159,7 @@ def all_kinds() -> list[str]:
     """Every kind that a source declares, and all that the vocabulary has."""
     kinds = set(CONTENTS)
     for name in source.kinds():
-        declared = importlib.import_module(f"firehose.sources.{name}").SOURCE
-        for words in declared.kinds.values():
+        for words in source.load(name).kinds.values():
             kinds.update(word.strip(",;()") for word in words.split() if word.strip(",;()").count(".") == 1)
     return sorted(kinds)
 
@@ -243,6 +241,6 @@ ODD = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
         }
     ),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_event_is_valid(kind: str, changes: dict[str, Any]) -> None:
     check(recorded(kind, **changes))

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firehose.event import Event, Recorded, encode
@@ -27,7 +27,7 @@ def recorded(data: bytes, kind: str = "application/json") -> Recorded:
 
 
 @given(VALUES, st.sampled_from([None, 1, "\t"]))
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_payload_of_many_lines_becomes_one_line_with_the_same_value(value: object, indent: int | str | None) -> None:
     text = json.dumps(value, indent=indent)
     event = recorded(text.replace("\n", "\r\n").encode())

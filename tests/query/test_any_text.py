@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from firehose.errors import Refused
@@ -41,7 +41,7 @@ def tree(text: str) -> Node | None:
 
 
 @given(ANY)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example("\\")
 @example("a\\")
 @example('"\\')
@@ -58,7 +58,7 @@ def test_any_text_is_a_tree_or_an_error_with_a_place(recorded: Callable[..., Rec
 
 
 @given(ANY)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example('topic:"a b"')
 @example('project:"a\\"b"')
 @example("subject:a\\*")
@@ -76,7 +76,7 @@ def test_a_tree_written_out_reads_the_same(text: str) -> None:
 
 
 @given(ANY)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_tokens_cover_all_but_the_space(text: str) -> None:
     at = 0
     for token in scan(text):
@@ -88,7 +88,7 @@ def test_tokens_cover_all_but_the_space(text: str) -> None:
 
 
 @given(st.integers(1, 150))
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_work_grows_with_the_text_not_faster(count: int) -> None:
     # Steps, not seconds: every part of the text becomes one node, whatever its neighbours.
     node = parse(" OR ".join(["(kind:a* -b)"] * min(count, 50)), NOW)

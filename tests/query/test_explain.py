@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firehose.errors import Refused
@@ -92,7 +92,7 @@ def test_ink_marks_the_place_of_an_error() -> None:
 
 
 @given(st.text(max_size=80), st.integers(0, 90), st.integers(0, 10))
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_ink_is_the_text(text: str, position: int, length: int) -> None:
     assert "".join(span.text for span in ink(text, position=position, length=length)) == text
 
@@ -148,7 +148,7 @@ def test_a_candidate_replaces_what_was_typed() -> None:
 
 
 @given(st.text(st.sampled_from('ab:()"-OR kind:[]<>*'), max_size=40), st.integers(-1, 45))
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_candidates_of_any_text_fit_into_it(text: str, caret: int) -> None:
     for candidate in complete(text, caret, lookup):
         assert 0 <= candidate.start <= candidate.stop <= len(text)
@@ -157,7 +157,7 @@ def test_candidates_of_any_text_fit_into_it(text: str, caret: int) -> None:
 @given(
     st.text(max_size=40) | st.lists(st.sampled_from([f"{f}:a*" for f in FIELDS] + ["-", "(", ")", " "])).map("".join)
 )
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_tree_has_a_sentence(text: str) -> None:
     try:
         node = parse(text, NOW)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firehose.event import SEVERITIES, Recorded
@@ -165,7 +165,7 @@ def comparable(node: Between, value: Any) -> Any:
 
 
 @given(TREES, CHANGES)
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_predicate_and_naive_reading_agree(
     recorded: Callable[..., Recorded], tree: Node, changes: dict[str, Any]
 ) -> None:
