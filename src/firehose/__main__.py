@@ -18,8 +18,8 @@ import uvloop
 from firehose import __version__
 from firehose.app import PARTS, App
 from firehose.errors import Broken, FirehoseError
-from firehose.ops import doctor, explaining, reading, showing, showing
-from firehose.ops.bench.command , tokens_cli
+from firehose.ops import doctor, explaining, reading, showing, tokens_cli
+from firehose.ops.bench.command import bench
 from firehose.ops.showing import data_option, settings_option
 from firehose.plumbing import log
 from firehose.settings import Settings, load
