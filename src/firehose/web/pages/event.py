@@ -1,4 +1,4 @@
-"""The page of one event: what it says, what it belongs to, the payload as it came, and the way of the thing it is about.
+"""The page of one event: what it says, what it belongs to, its payload, and the way of the thing it is about.
 
 In: a cursor. Out: a page, the card for the inspector, or the way to the event in its source. An event that is
 private, redacted or not there has one and the same page, so that the answer tells nothing.

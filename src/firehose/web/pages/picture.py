@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -209,7 +210,7 @@ def label_all(items: Sequence[Item]) -> None:
 def edges(items: Sequence[Item]) -> list[str]:
     """Curves from what happened to what it set off: the way from each item to the next one on another lane."""
     paths: list[str] = []
-    for before, after in zip(items, items[1:], strict=False):
+    for before, after in pairwise(items):
         x1, y1, x2, y2 = before.x + before.width, before.y, after.x, after.y
         if y1 == y2 or x2 < x1 - 12 or not (before.span or after.span or after.family in ("artifact", "deploy", "log")):
             continue
@@ -234,8 +235,8 @@ def ticks(first: datetime, end: datetime, scale: float) -> list[Tick]:
         moment = at.astimezone(UTC)
         by_day = step >= timedelta(days=1) or moment.date() != day
         clock = f"{moment:%H:%M:%S}" if step < timedelta(minutes=1) else f"{moment:%H:%M}"
-        made.append(Tick(round(LEFT + 10 + (at - first).total_seconds() * scale, 1),
-                         f"{moment.day} {moment:%b}" if by_day and length > timedelta(hours=20) else clock))  # fmt: skip
+        text = f"{moment.day} {moment:%b}" if by_day and length > timedelta(hours=20) else clock
+        made.append(Tick(round(LEFT + 10 + (at - first).total_seconds() * scale, 1), text))
         day = moment.date()
         at += step
     return made

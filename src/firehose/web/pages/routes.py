@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.web.pages import assets, errors, event, live, small
+from firehose.web.pages import assets, errors, event, live, search, small
 
 HANDLERS: Final[list[Any]] = [
     assets.static_file,
@@ -13,6 +13,7 @@ HANDLERS: Final[list[Any]] = [
     event.in_source,
     live.live,
     live.rate,
+    search.search,
     small.complete_query,
     small.pulse,
     small.query,

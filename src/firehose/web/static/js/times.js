@@ -21,6 +21,7 @@ export const exact = moment => { const [y, mo, d] = parts(moment); return `${y}-
 export const utc = moment => `${moment.toISOString().slice(0, 10)} ${moment.toISOString().slice(11, 19)} UTC`;
 export const day = moment => { const [y, mo, d] = parts(moment); return `${d} ${MONTHS[mo]}${y === parts(new Date())[0] ? "" : ` ${y}`}`; };
 export const fact = moment => { const [y, mo, d] = parts(moment); return `${d} ${MONTHS[mo].slice(0, 3)}${y === parts(new Date())[0] ? "" : ` ${y}`}, ${clock(moment)} ${zoneName()}`; };
+export const dayMonth = moment => { const [, mo, d] = parts(moment); return `${d} ${MONTHS[mo].slice(0, 3)}`; };
 export const short = moment => { const [, mo, d, h, m] = parts(moment); return `${d} ${MONTHS[mo].slice(0, 3)}, ${two(h)}:${two(m)}`; };
 
 export function span(seconds) {
