@@ -57,6 +57,11 @@ def test_sentences(text: str, sentence: str) -> None:
     assert plain(explain(parse(text, NOW), NOW)) == sentence
 
 
+def test_fields_of_other_rooms_have_words() -> None:
+    node = parse("status:(open OR new) team:a*", NOW, fields=("status", "team"))
+    assert plain(explain(node, NOW)) == "Events with status open or new, with team like a*."
+
+
 def test_what_the_reader_chose_is_strong() -> None:
     segments = explain(parse('"live migration" -actor:zuul', NOW), NOW)
     assert [segment.text for segment in segments if segment.strong] == ["live migration", "zuul"]

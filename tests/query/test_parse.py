@@ -68,6 +68,7 @@ MEANINGS: list[tuple[str, Node]] = [
     ("summary:migr*", Text(("migr",), prefix=True, field="summary")),
     ("summary:*igrat*", Like("summary", "*igrat*")),
     ("topic:events/+/change/merged/#", Filter("events/+/change/merged/#")),
+    ("topic:(+/+/change/# OR +)", Either((Filter("+/+/change/#"), Filter("+")))),
     ("topic:events/*/merged", Like("topic", "events/*/merged")),
     ("data.change.branch:stable/*", Like("data.change.branch", "stable/*")),
     ("data.number:[5 TO 10]", Between("data.number", "5", "10")),

@@ -152,12 +152,17 @@ def _said(node: Text) -> str:
     return " ".join(node.words) + ("…" if node.prefix and len(node.words) > 1 else "")
 
 
+def _word(field: str) -> str:
+    """The words before a value; rooms with fields of their own get plain ones."""
+    return _ABOUT.get(field, f"with {field}")
+
+
 def _is(field: str, value: str) -> Words:
     if field.startswith(DATA):
         return [Segment("whose "), Segment(field.removeprefix(DATA), strong=True), *_about(" is", value or "empty")]
     if not value:
         return [Segment(_MISSING.get(field, f"without {field}"))]
-    return _about(_ABOUT[field], value)
+    return _about(_word(field), value)
 
 
 def _like(field: str, pattern: str) -> Words:
@@ -168,7 +173,7 @@ def _like(field: str, pattern: str) -> Words:
         return [Segment("whose "), Segment(path, strong=True), *_about(" is like", pattern)]
     if field == "project" and pattern.endswith("/*") and not set(pattern[:-1]) & set("*?\\"):
         return _about("in projects below", pattern[:-1])
-    return _about(_LIKE.get(field, f"{_ABOUT[field]} like"), pattern)
+    return _about(_LIKE.get(field, f"{_word(field)} like"), pattern)
 
 
 def _either(parts: Sequence[Node], now: datetime) -> Words:
@@ -180,7 +185,7 @@ def _either(parts: Sequence[Node], now: datetime) -> Words:
         values = [[Segment(part.value, strong=True)] for part in parts if isinstance(part, Is)]
         (field,) = same
         first = _clause(parts[0], now)
-        head = first[:-1] if field.startswith(DATA) else [Segment(f"{_ABOUT[field]} ")]
+        head = first[:-1] if field.startswith(DATA) else [Segment(f"{_word(field)} ")]
         return [*head, *_join(values, ", ", " or ")]
     clauses = [_clause(part, now) for part in parts]
     if any(isinstance(part, All) for part in parts):
@@ -209,7 +214,7 @@ def _between(node: Between, now: datetime) -> Words:
     if node.field == "sequence":
         return _numbered(node)
     name = node.field.removeprefix(DATA)
-    head = f"whose {name} is" if node.field.startswith(DATA) else _ABOUT[node.field]
+    head = f"whose {name} is" if node.field.startswith(DATA) else _word(node.field)
     ends = [
         ("at least" if node.low_included else "above", low),
         ("at most" if node.high_included else "below", high),

@@ -81,7 +81,8 @@ class _Scanner:
             self._close()
         elif first == '"':
             self._quoted()
-        elif first in PREFIXES and second and not second.isspace() and second != ")":
+        elif first in PREFIXES and second and not second.isspace() and first + second != "+/" and second != ")":
+            # In a group of topic filters, "+/" begins a filter.
             self._put(PREFIXES[first], 1)
         elif values:
             self._value("", operators=True)
