@@ -74,7 +74,7 @@ class App:
         bus = NatsBus(await self._connect("hub", addresses))
         store = open_store(settings.history, settings.data)
         reader = Reader(store)
-        self._closing.append(reader.close)
+        self._closing_last.append(reader.close)
         head = (await reader.span()).last
         engine = settings.engine
         await bus.prepare(

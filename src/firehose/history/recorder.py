@@ -47,19 +47,23 @@ class Recorder:
 
     async def run(self) -> None:
         """Follow the stream from the store's head, without end."""
+        try:
+            await self._run()
+        finally:
+            # A thread that still asks the store when it is closed brings the whole process down.
+            self._preparer.shutdown(wait=True)
+            self._writer.shutdown(wait=True)
+
+    async def _run(self) -> None:
         self.head = (await self._in(self._writer, self._store.span)).last
         self._tell()
         await self._look_for_gap()
         self._room.set()
         prepared: asyncio.Queue[Sequence[Row]] = asyncio.Queue(1)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._follow(), name="recorder.follow")
-                group.create_task(self._prepare(prepared), name="recorder.prepare")
-                group.create_task(self._write(prepared), name="recorder.write")
-        finally:
-            self._preparer.shutdown(wait=True)
-            self._writer.shutdown(wait=True)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow(), name="recorder.follow")
+            group.create_task(self._prepare(prepared), name="recorder.prepare")
+            group.create_task(self._write(prepared), name="recorder.write")
 
     async def _follow(self) -> None:
         async for batch in self._bus.follow(self.head):
