@@ -21,7 +21,7 @@ from firehose.errors import Broken, FirehoseError
 from firehose.ops import doctor, explaining, reading, showing, tokens_cli
 from firehose.ops.bench.command import bench
 from firehose.ops.showing import data_option, settings_option
-from firehose.plumbing import log
+from firehose.plumbing import collector, log
 from firehose.settings import Settings, load
 from firehose.simulator.demo import RATE, Demo, addresses
 
@@ -136,6 +136,7 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, app.ask_to_stop)
     await app.start()
+    collector.settle()
     click.echo(banner(settings), err=True)
     if beside is not None:
         app.crew.start("simulator", beside(asyncio.Event()))

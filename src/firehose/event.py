@@ -130,14 +130,15 @@ def line(text: str, limit: int = SUMMARY_LIMIT) -> str:
 
 def encode(name: str, event: Event) -> bytes:
     """The frame of an event of the source called `name`, ready for the stream."""
-    data: dict[str, Any] = {}
-    if event.datacontenttype.partition(";")[0].endswith("json"):
-        data["data"] = msgspec.Raw(_one_line(event.data))
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    data_base64: str | msgspec.UnsetType = msgspec.UNSET
+    if event.datacontenttype == "application/json" or event.datacontenttype.partition(";")[0].endswith("json"):
+        data = msgspec.Raw(_one_line(event.data))
     else:
         try:
-            data["data"] = msgspec.Raw(_encoder.encode(event.data.decode()))
+            data = msgspec.Raw(_encoder.encode(event.data.decode()))
         except UnicodeDecodeError:
-            data["data_base64"] = base64.b64encode(event.data).decode()
+            data_base64 = base64.b64encode(event.data).decode()
     envelope = Envelope(
         specversion="1.0",
         id=event.id,
@@ -156,8 +157,11 @@ def encode(name: str, event: Event) -> bytes:
         refs=" ".join(event.refs),
         datacontenttype=event.datacontenttype,
         dataschema=event.dataschema,
-        **data,
+        data=data,
+        data_base64=data_base64,
     )
+    if not event.alias and not event.text:
+        return b"{}\n" + _encoder.encode(envelope)
     private = Private(alias=event.alias, text=event.text[:TEXT_LIMIT])
     return _encoder.encode(private) + b"\n" + _encoder.encode(envelope)
 

@@ -133,6 +133,25 @@ async def test_deliveries_that_come_together_share_a_batch(desk: Desk) -> None:
     assert len(desk.bus.sizes) <= 2
 
 
+async def test_a_second_batch_flies_under_load_without_what_shares_a_key_with_the_first(desk: Desk) -> None:
+    def send(subject: str, id_: str) -> asyncio.Task[int]:
+        message = Message(subject, id_, b"{}\n{}")
+        return asyncio.get_running_loop().create_task(desk.gate.publish("toy", message))
+
+    desk.bus.go.clear()
+    calls = [send("events.same", "first")]
+    while not desk.bus.sizes:
+        await asyncio.sleep(0)
+    calls.append(send("events.same", "second"))
+    calls += [send(f"events.other.{n}", f"other-{n}") for n in range(299)]
+    while len(desk.bus.sizes) < 2:
+        await asyncio.sleep(0)
+    desk.bus.go.set()
+    places = await asyncio.gather(*calls)
+    assert desk.bus.sizes == [1, 299, 1]
+    assert places[:2] == [1, 301]
+
+
 async def test_two_equal_deliveries_in_one_batch_are_one_event(desk: Desk) -> None:
     desk.bus.go.clear()
     calls = [

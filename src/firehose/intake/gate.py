@@ -2,8 +2,9 @@
 
 In: verified deliveries from all doors and connections. Out: a `Receipt` after the stream's acknowledgement. What
 arrives while a batch is on its way to the stream shares the next one: one fsync, one acknowledgement, no waiting when
-idle. A known id is dropped before the batch is made (recent ids here, older ones in the history), because the stream
-refuses a batch whole that holds one. Invariants 1, 3 and 8.
+idle. Under load a second batch flies beside it, without anything that shares a key with the first (invariant 4). A
+known id is dropped before the batch is made (recent ids here, older ones in the history), because the stream refuses a
+batch whole that holds one. Invariants 1, 3, 4 and 8.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ from firehose.source import Delivery
 log = structlog.get_logger("gate")
 QUARANTINE = "quarantine"
 MOST_IN_BATCH = 1_000
+MOST_BYTES = 8 * 2**20
+FLIGHTS = 2
+WORTH_A_FLIGHT = 256
+"""Messages that must wait before a second batch flies: below, sharing the next fsync is cheaper than overlapping."""
 MOST_WAITING = 50_000
 RECENT = 200_000
 
@@ -62,6 +67,7 @@ class _Waiting(msgspec.Struct):
     """Messages of one delivery that want into the stream together."""
 
     messages: Sequence[Message]
+    keys: Sequence[str]
     done: asyncio.Future[list[tuple[int, bool]]]
     since: float
 
@@ -77,6 +83,8 @@ class Gate:
         self._recent: dict[str, int] = {}
         self._waiting: list[_Waiting] = []
         self._news = asyncio.Event()
+        self._flights = 0
+        self._flying: set[str] = set()
 
     async def accept(self, delivery: Delivery) -> Receipt:
         """Judge, store, count. Raises `Refused` for what is invalid (it is in quarantine then) and `TryLater` when
@@ -103,7 +111,7 @@ class Gate:
 
     async def publish(self, name: str, message: Message) -> int:
         """Store an event of the hub's own; its sequence. It is no delivery, so it is in no book."""
-        ((sequence, duplicate),) = await self._enqueue([message])
+        ((sequence, duplicate),) = await self._enqueue([message], [message.subject])
         if not duplicate:
             _stored(name).inc()
         return sequence
@@ -156,7 +164,7 @@ class Gate:
         if not messages:
             self._ledger.book(source, "ignored")
             return Receipt("ignored", kind="no-events")
-        places = await self._enqueue(messages)
+        places = await self._enqueue(messages, [event.key for event in events])
         fresh = sum(not duplicate for _, duplicate in places)
         self._ledger.book(source, "event" if fresh else "duplicate")
         if fresh:
@@ -167,40 +175,61 @@ class Gate:
             sequences=tuple(sequence for sequence, _ in places),
         )
 
-    async def _enqueue(self, messages: Sequence[Message]) -> list[tuple[int, bool]]:
+    async def _enqueue(self, messages: Sequence[Message], keys: Sequence[str]) -> list[tuple[int, bool]]:
         known = self._recent
-        if all(message.id in known for message in messages):
+        if messages[0].id in known and all(message.id in known for message in messages):
             return [(known[message.id], True) for message in messages]
         if len(self._waiting) >= MOST_WAITING:
             raise TryLater("too many deliveries wait for the stream", after=2)
         done: asyncio.Future[list[tuple[int, bool]]] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(messages, done, monotonic()))
+        self._waiting.append(_Waiting(messages, keys, done, monotonic()))
         self._news.set()
         return await done
 
     async def run(self) -> None:
         """Send what waits, batch after batch, without end."""
+        async with asyncio.TaskGroup() as flights:
+            for number in range(FLIGHTS):
+                flights.create_task(self._fly(), name=f"gate flight {number}")
+
+    async def _fly(self) -> None:
         while True:
             await self._news.wait()
-            self._news.clear()
-            while self._waiting:
-                taken = self._take()
-                try:
-                    await self._send(taken)
-                except TryLater as error:
-                    fail(taken, error)
-                except Exception as error:
-                    log.exception("the gate could not send a batch")
-                    fail(taken, TryLater(f"the gate failed: {type(error).__name__}", after=5))
+            taken = self._take() if not self._flights or len(self._waiting) >= WORTH_A_FLIGHT else []
+            if not taken:
+                self._news.clear()  # whoever comes next, or lands next, sets it again
+                continue
+            keys = {key for waiting in taken for key in waiting.keys}
+            self._flights += 1
+            self._flying |= keys
+            try:
+                await self._send(taken)
+            except TryLater as error:
+                fail(taken, error)
+            except Exception as error:
+                log.exception("the gate could not send a batch")
+                fail(taken, TryLater(f"the gate failed: {type(error).__name__}", after=5))
+            finally:
+                self._flights -= 1
+                self._flying -= keys
+                self._news.set()
 
     def _take(self) -> list[_Waiting]:
-        size = 0
-        for count, waiting in enumerate(self._waiting):
-            size += len(waiting.messages)
-            if size > MOST_IN_BATCH and count:
-                taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        """The next batch: in order of arrival, but for what shares a key with a batch in flight."""
+        taken: list[_Waiting] = []
+        held: list[_Waiting] = []
+        count = size = 0
+        for place, waiting in enumerate(self._waiting):
+            if self._flying and not self._flying.isdisjoint(waiting.keys):
+                held.append(waiting)
+                continue
+            count += len(waiting.messages)
+            size += sum(len(message.payload) for message in waiting.messages)
+            if taken and (count > MOST_IN_BATCH or size > MOST_BYTES):
+                self._waiting = held + self._waiting[place:]
                 return taken
-        taken, self._waiting = self._waiting, []
+            taken.append(waiting)
+        self._waiting = held
         return taken
 
     async def _send(self, taken: list[_Waiting]) -> None:
@@ -221,8 +250,7 @@ class Gate:
         answer(taken, places)
 
     def _remember(self, places: Mapping[str, tuple[int, bool]]) -> None:
-        for id_, (sequence, _) in places.items():
-            self._recent[id_] = sequence
+        self._recent.update({id_: sequence for id_, (sequence, _) in places.items()})
         if len(self._recent) > RECENT:
             for id_ in list(self._recent)[: len(self._recent) - RECENT + RECENT // 10]:
                 del self._recent[id_]
@@ -233,15 +261,15 @@ def _stored(source: str) -> Counter:
     return metrics.events.labels(source)
 
 
-def answer(taken: Sequence[_Waiting], places: Mapping[str, tuple[int, bool]]) -> None:
+def answer(taken: Sequence[_Waiting], places: dict[str, tuple[int, bool]]) -> None:
     """Tell each delivery its places. Of two deliveries with one new id in a batch, the first one's is the new one."""
-    seen: set[str] = set()
     for waiting in taken:
-        mine: list[tuple[int, bool]] = []
+        mine = []
         for message in waiting.messages:
-            sequence, duplicate = places[message.id]
-            mine.append((sequence, duplicate or message.id in seen))
-            seen.add(message.id)
+            place = places[message.id]
+            mine.append(place)
+            if not place[1]:
+                places[message.id] = (place[0], True)
         if not waiting.done.done():
             waiting.done.set_result(mine)
 

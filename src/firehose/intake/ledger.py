@@ -124,9 +124,11 @@ class Ledger:
         account.verdicts[verdict] += count
         account.recent.append(verdict)
         hour = _hour(now)
-        account.by_hour.setdefault(hour, Counter())[verdict] += count
-        for old in [span for span in account.by_hour if span <= hour - HOURS]:
-            del account.by_hour[old]
+        if hour not in account.by_hour:
+            account.by_hour[hour] = Counter()
+            for old in [span for span in account.by_hour if span <= hour - HOURS]:
+                del account.by_hour[old]
+        account.by_hour[hour][verdict] += count
         account.last_delivery = now
         if verdict in ("event", "duplicate"):
             account.last_event = now

@@ -31,11 +31,17 @@ def redact(event: Event, *, addresses: bool, hidden: Sequence[str] = ()) -> Even
     if not addresses:
         return event if data is event.data else msgspec.structs.replace(event, data=data)
     data = scrub(data)
+    if data is event.data and not any("@" in text for text in _texts(event)):
+        return event
     texts = {name: getattr(event, name) for name in ("summary", "actor", "text", "subject", "link", "project")}
     changed = {name: clean for name, value in texts.items() if (clean := scrub_text(value)) != value}
     if data is event.data and not changed:
         return event
     return msgspec.structs.replace(event, data=data, **changed)
+
+
+def _texts(event: Event) -> tuple[str, ...]:
+    return event.summary, event.actor, event.text, event.subject, event.link, event.project
 
 
 def scrub(data: bytes) -> bytes:

@@ -29,6 +29,7 @@ from firehose.intake.instance import Instance
 from firehose.intake.ledger import Ledger
 from firehose.ops.bench.line import Line
 from firehose.ops.bench.measure import Measure
+from firehose.plumbing import collector
 from firehose.plumbing.clock import monotonic, now
 from firehose.plumbing.tasks import Crew
 from firehose.settings import History
@@ -109,6 +110,7 @@ async def measure(scale: int) -> list[Line]:
             crew = Crew()
             crew.start("gate", gate.run())
             await through_gate(gate, "warm", 2_000)
+            collector.settle()
             for turn in range(3):
                 ours.append(await through_gate(gate, f"g{turn}", EVENTS * scale))
                 theirs.append(await raw(bus, f"r{turn}", EVENTS * scale))
