@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.web.pages import assets, errors, event, live, search, small
+from firehose.web.pages import assets, connect, errors, event, jump, live, search, small, sources
 
 HANDLERS: Final[list[Any]] = [
     assets.static_file,
+    connect.connect,
     event.card,
     event.event_page,
     event.in_source,
+    jump.jump,
     live.live,
     live.rate,
     search.search,
     small.complete_query,
     small.pulse,
     small.query,
+    sources.sources,
+    sources.table,
 ]
 error_page = errors.error_page

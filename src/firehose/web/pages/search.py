@@ -131,10 +131,10 @@ async def results(hub: Hub, given: Given, now: datetime) -> dict[str, Any]:
     window = await address.window(ask_, hub)
     node = ask_.node
     after = window.after or (await hub.reader.at_time(first))
-    found, histogram, *facets = await asyncio.gather(
+    found, histogram, facets = await asyncio.gather(
         _find(hub, node, window, after, ask_.descending),
         count_by_time(hub, node, first, last, now),
-        *(facet(hub, name, title, given, (first, last), now) for name, title in FACETS),
+        asyncio.gather(*(facet(hub, name, title, given, (first, last), now) for name, title in FACETS)),
     )
     listed = rows(found.events, sources_of(hub))
     base = [pair for pair in given if pair[0] != "cursor"]
