@@ -1,0 +1,92 @@
+"""Dumps: complete, immutable, and no change to them goes unnoticed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from firehose.event import Event, Recorded, encode
+from firehose.history.dumps import Dumps, verify
+from firehose.history.sqlite import SqliteStore
+
+START = datetime(2016, 10, 25, 22, 30, tzinfo=UTC)
+
+
+def event(sequence: int) -> Recorded:
+    moment = START + timedelta(minutes=10 * sequence)
+    made = Event(id=str(sequence), source="s", type="t", kind="a.b", subject="x", time=moment)
+    return Recorded(sequence, moment, encode("gerrit", made))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "h.db")
+    made.append([event(n) for n in range(1, 22) if not 9 <= n < 15])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def dumps(tmp_path: Path) -> Dumps:
+    return Dumps(tmp_path / "dumps", tmp_path / "keys" / "dumps.key")
+
+
+def test_each_whole_hour_is_dumped_once(store: SqliteStore, dumps: Dumps, tmp_path: Path) -> None:
+    until = START + timedelta(hours=3, minutes=20)
+    made = dumps.make(store, until)
+    assert [(entry.name[:13], entry.first, entry.last, entry.count) for entry in made] == [
+        ("2016-10-25-22", 1, 2, 2),
+        ("2016-10-25-23", 3, 8, 6),
+        ("2016-10-26-00", 0, 0, 0),
+    ][:2]
+    assert dumps.make(store, until) == []
+    path = dumps.path("2016-10-25-23.ndjson.zst")
+    assert path is not None
+    lines = zstandard.ZstdDecompressor().decompressobj().decompress(path.read_bytes()).splitlines()
+    assert [json.loads(line)["sequence"] for line in lines] == [f"{n:020d}" for n in range(3, 9)]
+    assert verify(tmp_path / "dumps", dumps.public_key) == []
+    later = dumps.make(store, START + timedelta(days=1))
+    assert [(entry.first, entry.last) for entry in later] == [(15, 20), (21, 21)]
+    assert verify(tmp_path / "dumps", dumps.public_key) == []
+    assert [entry.name for entry in dumps.list()] == [entry.name for entry in made + later]
+
+
+def test_a_removed_dump_stays_in_the_chain(store: SqliteStore, dumps: Dumps, tmp_path: Path) -> None:
+    dumps.make(store, START + timedelta(days=1))
+    assert dumps.remove(datetime(2016, 10, 25, 23, tzinfo=UTC), "kept for 365d") == ["2016-10-25-22.ndjson.zst"]
+    assert dumps.path("2016-10-25-22.ndjson.zst") is None
+    assert "2016-10-25-22.ndjson.zst" not in [entry.name for entry in dumps.list()]
+    assert b"kept for 365d" in dumps.index()
+    assert verify(tmp_path / "dumps", dumps.public_key) == []
+
+
+@pytest.mark.parametrize("harm", ["file", "missing", "line changed", "line out", "other key"])
+def test_every_harm_is_found(store: SqliteStore, dumps: Dumps, tmp_path: Path, harm: str) -> None:
+    folder = tmp_path / "dumps"
+    dumps.make(store, START + timedelta(days=1))
+    index, file = folder / "index.ndjson", folder / "2016-10-25-23.ndjson.zst"
+    lines = index.read_bytes().splitlines(keepends=True)
+    key = dumps.public_key
+    if harm == "file":
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    elif harm == "missing":
+        file.unlink()
+    elif harm == "line changed":
+        index.write_bytes(lines[0].replace(b'"count":2', b'"count":3') + b"".join(lines[1:]))
+    elif harm == "line out":
+        index.write_bytes(b"".join(lines[:1] + lines[2:]))
+    else:
+        key = Dumps(tmp_path / "other", tmp_path / "other.key").public_key
+    assert verify(folder, key)
+
+
+def test_only_dumps_can_be_asked_for(dumps: Dumps, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    assert dumps.path("../secret") is None
+    assert dumps.path("index.ndjson") is None
+    assert (tmp_path / "keys" / "dumps.key").stat().st_mode & 0o077 == 0
