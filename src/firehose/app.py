@@ -24,9 +24,12 @@ from firehose.bus.live import Live
 from firehose.bus.mirror import Mirror
 from firehose.bus.nats import NatsBus, connect
 from firehose.errors import Broken, TryLater
+from firehose.history.dumping import dump_hourly
+from firehose.history.dumps import Dumps
 from firehose.history.open import open_store
 from firehose.history.reader import Reader
 from firehose.history.recorder import Recorder
+from firehose.history.retention import keep, rules
 from firehose.intake.connections import connections
 from firehose.intake.freshness import Freshness
 from firehose.intake.gate import Gate
@@ -89,6 +92,10 @@ class App:
         recorder = Recorder(bus, store, reader.recorded)
         if "recorder" in self.parts:
             self.crew.start("recorder", recorder.run())
+            dumps = Dumps(settings.data / "dumps", settings.data / "keys" / "dumps.key")
+            self.crew.start("dumps", dump_hourly(dumps, reader, bus, now))
+            if settings.history.keep:
+                self.crew.start("retention", keep(store, rules(settings.history.keep, now()), now))
         if "mirror" in self.parts:
             await self._start_mirror(bus, ledger, addresses)
         if "sources" in self.parts:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import zstandard
 
+from firehose.bus.memory import MemoryBus
 from firehose.event import Event, Recorded, encode
+from firehose.history.dumping import _once
 from firehose.history.dumps import Dumps, verify
+from firehose.history.reader import Reader
 from firehose.history.sqlite import SqliteStore
 
 START = datetime(2016, 10, 25, 22, 30, tzinfo=UTC)
@@ -90,3 +94,12 @@ def test_only_dumps_can_be_asked_for(dumps: Dumps, tmp_path: Path) -> None:
     assert dumps.path("../secret") is None
     assert dumps.path("index.ndjson") is None
     assert (tmp_path / "keys" / "dumps.key").stat().st_mode & 0o077 == 0
+
+
+async def test_the_loop_waits_for_the_recorder(store: SqliteStore, dumps: Dumps, tmp_path: Path) -> None:
+    bus = MemoryBus(first=store.span().last + 1)
+    reader = Reader(store)
+    thread = ThreadPoolExecutor(1)
+    await _once(dumps, reader, bus, lambda: START + timedelta(hours=1), thread)
+    assert [entry.name[:13] for entry in dumps.list()] == ["2016-10-25-22"]
+    thread.shutdown()

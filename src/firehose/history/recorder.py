@@ -31,7 +31,8 @@ BATCH: Final = 4_000
 
 
 class Recorder:
-    """Records until it is cancelled. `told` hears the head after every commit."""
+    """Records until it is cancelled. `told` hears the head after every commit. `refusals`: how often the store could
+    not be written."""
 
     def __init__(self, bus: Bus, store: Store, told: Callable[[int], None] = lambda head: None) -> None:
         self._bus = bus
@@ -44,6 +45,7 @@ class Recorder:
         self._room = asyncio.Event()
         self._some = asyncio.Event()
         self.head = 0
+        self.refusals = 0
 
     async def run(self) -> None:
         """Follow the stream from the store's head, without end."""
@@ -97,6 +99,7 @@ class Recorder:
             try:
                 await self._in(self._writer, lambda: self._transact(batch))
             except TryLater as problem:
+                self.refusals += 1
                 log.warning("the history cannot be written, trying again", cause=problem.detail, after=round(delay, 1))
                 await asyncio.sleep(delay)
                 continue

@@ -60,6 +60,11 @@ class World:
                 moment = START + step * (number - first)
                 yield Recorded(number, moment, encode(name, self._event(number, moment, name, actor)))
 
+    @property
+    def last(self) -> datetime:
+        """The end of the usual span."""
+        return START + timedelta(days=DAYS)
+
     def text(self, count: int) -> str:
         """Words as people use them: few often, most rarely."""
         return " ".join(self.random.choices(self.vocabulary, cum_weights=self._words, k=count))
