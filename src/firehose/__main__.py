@@ -18,7 +18,7 @@ import uvloop
 from firehose import __version__
 from firehose.app import PARTS, App
 from firehose.errors import Broken, FirehoseError
-from firehose.ops import doctor, explaining, reading, showing, tokens_cli
+from firehose.ops import again, doctor, explaining, reading, showing, tokens_cli
 from firehose.ops.bench.command import bench
 from firehose.ops.showing import data_option, settings_option
 from firehose.plumbing import collector, log
@@ -161,6 +161,8 @@ for command in (
     reading.search,
     reading.publish,
     reading.quarantine,
+    again.capture_command,
+    again.replay_command,
     showing.settings,
     showing.engine_config,
     explaining.explain_command,

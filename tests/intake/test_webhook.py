@@ -260,3 +260,20 @@ def test_whatever_arrives_unproven_is_refused_and_never_crashes(
     all_schemes = instance(SHA256, SHA1, TOKEN, STANDARD, BEARER)
     problem = refused(all_schemes, headers, body=body, query=query)
     assert problem.status in (401, 403)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"), [("token=right", 0), ("a=b&token=right", 0), ("token=wrong", 403), ("token=", 401), ("", 401)]
+)
+def test_gerrits_webhooks_plugin_carries_its_token_in_the_url(query: str, status: int) -> None:
+    gerrit = source.load("gerrit")
+    settings = gerrit.settings(kind="gerrit", url="https://review.example.org")
+    instances = {"gerrit": Instance("gerrit", gerrit, settings, (b"right",))}
+    arrival = Arrival([(b"content-type", b"application/json")], b'{"type":"x"}', NOW, query)
+    if not status:
+        assert take("gerrit", instances, arrival, lambda token, scope: False).body == b'{"type":"x"}'
+        return
+    with pytest.raises(Refused) as refused:
+        take("gerrit", instances, arrival, lambda token, scope: False)
+    assert refused.value.status == status
+    assert "right" not in refused.value.detail

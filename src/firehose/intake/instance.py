@@ -29,11 +29,21 @@ class Instance:
             title=self.kind.title,
             family=self.kind.family,
             url=self.settings.url,
-            proof=", ".join(dict.fromkeys(_PROOFS.get(scheme.check, scheme.check) for scheme in self.kind.schemes)),
+            proof=self._proof,
             connection=urlsplit(self.settings.url).netloc,
             freshness=self.settings.freshness,
             since=_NEVER,
         )
+
+    @property
+    def _proof(self) -> str:
+        """How senders prove themselves, as it is set up: an open door is called so, a door without a key is none."""
+        ways = ["host key"] if self.kind.lines and self.kind.lines(self.settings) else []
+        if getattr(self.settings, "open", False):
+            ways.append(_PROOFS["open"])
+        elif self.secrets or not ways:
+            ways += [_PROOFS.get(scheme.check, scheme.check) for scheme in self.kind.schemes]
+        return ", ".join(dict.fromkeys(ways))
 
 
 _NEVER = datetime.fromisoformat("1970-01-01T00:00:00Z")

@@ -208,7 +208,7 @@ SOURCE: Final = SourceKind(
     read=read,
     kinds=KINDS,
     ignored=IGNORED,
-    schemes=(Scheme("token", header="x-firehose-token", query="token"), Scheme("open")),
+    schemes=(Scheme("token", header="x-firehose-token", query="token"),),
     native_kind=native_kind,
     lines=lines,
     missed=recovery.missed,
