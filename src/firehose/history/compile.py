@@ -205,7 +205,8 @@ def _like(field: str, pattern: str) -> tuple[Index, bool]:
         return _is(field, prefix)
     simple = tail == "*"
     if not prefix:
-        return Every(), simple and not field.startswith("data.")
+        # `refs:*` asks for events that have any.
+        return Every(), simple and field != "refs" and not field.startswith("data.")
     if field == "project" and prefix.endswith("/"):
         return _one(marks.FOLDER, prefix), simple
     if field == "kind" and prefix.endswith(".") and prefix.count(".") == 1:
