@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -458,3 +459,33 @@ async def _reported(desk: Desk, wanted: Callable[[str], bool]) -> None:
         while not any(wanted(down) for _, down, _ in desk.reports):
             desk.told.clear()
             await desk.told.wait()
+
+
+@pytest.mark.parametrize("way", ["events-plugin", "events-log", "query"])
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_many_breaks_at_any_moment_lose_nothing_and_double_nothing(way: str, seed: int, tmp_path: Path) -> None:
+    chance, world, desk = random.Random(seed), World(), Desk()
+    async with FakeGerrit(events_plugin=way == "events-plugin") as gerrit:
+        gerrit.rest.events_log = way == "events-log"
+        async with reading(gerrit, desk, tmp_path):
+            await gerrit.listening()
+            await gerrit.emit(world.proposed(1000))
+            await desk.seen(1)
+            for number in range(1, 61):
+                later = [world.commented, lambda one, _text: world.merged(one)]
+                before = chance.randint(1, number)
+                await gerrit.emit(world.proposed(number))
+                await gerrit.emit(chance.choice(later)(before, f"\n\nwell {number}"))
+                match chance.randrange(6):
+                    case 0:
+                        await gerrit.drop()
+                    case 1:
+                        await asyncio.sleep(0)
+                    case 2:
+                        await gerrit.listening()
+            await gerrit.listening()
+            wanted = expected(gerrit, desk.settings)
+            await desk.until(lambda: wanted <= set(desk.events))
+    assert set(desk.events) == wanted
+    assert len(desk.order) == len(wanted)
+    assert desk.own == []

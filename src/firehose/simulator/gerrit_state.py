@@ -168,7 +168,7 @@ def _shown(change: Json, options: set[str]) -> Json:
         hidden |= {"revisions", "current_revision"}
     if not options & {"LABELS", "DETAILED_LABELS"}:
         hidden.add("labels")
-    shown = {key: value for key, value in change.items() if key not in hidden and value not in ("", False)}
+    shown = {key: value for key, value in change.items() if key not in hidden and value != "" and value is not False}
     plain: Json = _without_names(shown) if "DETAILED_ACCOUNTS" not in options else shown
     if "revisions" in plain and not options & {"ALL_COMMITS", "CURRENT_COMMIT"}:
         plain["revisions"] = {
