@@ -58,15 +58,27 @@ def _check_depth(value: object) -> None:
 class Wild:
     """A value of unknown shape at a known path."""
 
-    __slots__ = ("_value", "path")
+    __slots__ = ("_above", "_step", "_value")
 
-    def __init__(self, value: object, path: str = "") -> None:
+    def __init__(self, value: object, above: Wild | None = None, step: str | int = "") -> None:
+        # The path is put together only when somebody asks for it, which is when something is wrong.
         self._value = value
-        self.path = path
+        self._above = above
+        self._step = step
+
+    @property
+    def path(self) -> str:
+        """Where it stands in the payload: `change.owner.username`, `commits[2].id`; "" is the body itself."""
+        steps: list[str] = []
+        node: Wild | None = self
+        while node is not None:
+            steps.append(f"[{node._step}]" if isinstance(node._step, int) else f".{node._step}")
+            node = node._above
+        return "".join(reversed(steps)).lstrip(".")
 
     def __getitem__(self, key: str) -> Wild:
-        value = self._value.get(key, _MISSING) if isinstance(self._value, dict) else _MISSING
-        return Wild(value, f"{self.path}.{key}" if self.path else key)
+        value = self._value
+        return Wild(value.get(key, _MISSING) if type(value) is dict else _MISSING, self, key)
 
     def at(self, *keys: str) -> Wild:
         """The value below several keys; missing anywhere on the way is missing."""
@@ -161,7 +173,7 @@ class Wild:
         if not isinstance(self._value, list):
             self._wrong("a list")
         for index, item in enumerate(self._value):
-            yield Wild(item, f"{self.path}[{index}]")
+            yield Wild(item, self, index)
 
     def fields(self) -> Iterator[tuple[str, Wild]]:
         """The members of an object; nothing when missing or null; any other type is refused."""
@@ -170,7 +182,7 @@ class Wild:
         if not isinstance(self._value, dict):
             self._wrong("an object")
         for key, value in self._value.items():
-            yield key, Wild(value, f"{self.path}.{key}" if self.path else key)
+            yield key, Wild(value, self, key)
 
     def _absent(self, wanted: str, default: _T) -> _T:
         if self.present or default is _KEEP:
