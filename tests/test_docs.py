@@ -1,0 +1,59 @@
+"""Docs that can fail: generated pages equal what the code says now, links lead somewhere, commands have examples."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from firehose.__main__ import main
+from firehose.ops import reference
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("README.md")]
+GENERATED = reference.pages(main)
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_pages_say_what_the_code_says(name: str) -> None:
+    assert (ROOT / reference.FOLDER / name).read_text() == GENERATED[name], "run ./run docs"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        path = target.partition("#")[0]
+        if path and "://" not in path and not path.startswith(("mailto:", "/")) and not (page.parent / path).exists():
+            broken.append(target)
+    assert broken == []
+
+
+def commands(path: str, command: click.Command) -> list[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group):
+        return [(path, command)]
+    return [found for name, inner in command.commands.items() for found in commands(f"{path} {name}", inner)]
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), commands("firehose", main), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_command_shows_an_example(path: str, command: click.Command) -> None:
+    text = command.get_help(click.Context(command, info_name=path))
+    assert "firehose" in text.partition("Usage:")[2].partition("\n")[2], f"{path} --help has no example"
+
+
+def test_the_repository_speaks_of_itself_alone() -> None:
+    words = ("/wo" + "rk/", "pypi." + "org", "pythonhosted." + "org", "npmjs." + "org", "deb.debian." + "org")
+    found = []
+    for path in ROOT.rglob("*"):
+        inside = path.relative_to(ROOT).parts
+        if not path.is_file() or {".git", ".venv", "node_modules", "__pycache__", "built"} & set(inside):
+            continue
+        if any(part.startswith(".") and part.endswith("_cache") for part in inside) or ".hypothesis" in inside:
+            continue
+        text = path.read_text(errors="ignore")
+        found += [f"{path.relative_to(ROOT)}: {word}" for word in words if word in text]
+    assert found == []
