@@ -76,3 +76,28 @@ async def test_a_full_spool_slows_the_sender_down(tmp_path: Path) -> None:
     with pytest.raises(SlowDown, match="full"):
         await spool.accept(delivery(2))
     spool.close()
+
+
+async def test_a_full_disk_slows_the_sender_down_and_leaves_no_half_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Stream()
+    spool = Spool(tmp_path / "gerrit.spool", stream.accept)
+    stream.away = True
+    await spool.accept(delivery(1))
+    whole = (tmp_path / "gerrit.spool").read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("firehose.intake.spool.os.fsync", full)
+        with pytest.raises(SlowDown, match="No space left"):
+            await spool.accept(delivery(2))
+    assert (tmp_path / "gerrit.spool").read_bytes() == whole
+    stream.away = False
+    draining = asyncio.get_running_loop().create_task(spool.run())
+    await spool.accept(delivery(2))
+    await stream.reached(2)
+    assert stream.got == [b"1", b"2"]
+    draining.cancel()

@@ -34,6 +34,12 @@ from firehose.plumbing.clock import monotonic
 
 log = structlog.get_logger("engine")
 START_SECONDS = 60.0
+LOOK_SECONDS = 1.0
+ROOM = 16 * 2**20
+"""Free bytes with which an engine is worth starting again after its disk was full."""
+# nats-server shuts a stream after a failed write until it is started again, also when there is room (2.15, measured).
+_NO_ROOM = "no space left on device"
+_STREAM_SHUT = "critical write error"
 _LINE = re.compile(r"^\[\d+\] \S+ \S+ \[(?P<level>\w+)\] ?(?P<text>.*)$")
 # Said of every start: its passwords are random, in a file of mode 0600; TLS on WebSocket is the operator's choice.
 _EXPECTED = ("Plaintext passwords detected", "Websocket not configured with TLS")
@@ -75,6 +81,7 @@ class Engine:
         self._process: asyncio.subprocess.Process | None = None
         self._ready = asyncio.Event()
         self._last_error = ""
+        self._stuck = False
         self._config = self._make_config()
         self.pid = 0
 
@@ -113,7 +120,7 @@ class Engine:
         while True:
             assert self._process is not None
             began = monotonic()
-            code = await self._process.wait()
+            code = await self._ended(self._process)
             self._ready.clear()
             log.error("the engine ended, starting it again", code=code, last=self._last_error)
             metrics.engine_restarts.inc()
@@ -126,6 +133,16 @@ class Engine:
                     break
                 except Broken as error:
                     log.error("the engine does not start", error=error.detail)
+
+    async def _ended(self, process: asyncio.subprocess.Process) -> int:
+        """The code with which the child ended. One that met a full disk is ended here once there is room again."""
+        while True:
+            try:
+                return await asyncio.wait_for(process.wait(), LOOK_SECONDS)
+            except TimeoutError:
+                if self._stuck and has_room(self.settings.folder):
+                    log.warning("there is room on the disk again: starting the engine anew, it takes nothing by itself")
+                    process.kill()
 
     async def stop(self) -> None:
         """End the child cleanly and let the folder go."""
@@ -171,6 +188,7 @@ class Engine:
     async def _spawn(self, file: Path) -> None:
         binary = find_binary(self.settings.binary)
         self._last_error = ""
+        self._stuck = False
         process = await asyncio.create_subprocess_exec(
             binary, "-c", str(file), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE, preexec_fn=_die_with_parent, start_new_session=True,
@@ -211,7 +229,14 @@ class Engine:
                 level = "debug"
             if level == "error":
                 self._last_error = words
+                self._stuck = self._stuck or _NO_ROOM in words or _STREAM_SHUT in words
             getattr(log, level)(words)
+
+
+def has_room(folder: Path) -> bool:
+    """Whether the folder's disk has room for the engine."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize >= ROOM
 
 
 async def _get_ok(address: str, path: str) -> bool:

@@ -8,6 +8,7 @@ it is full the sender is told to slow down, which for a line means that the conn
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -68,10 +69,22 @@ class Spool:
             self._filled.set()
 
     def _write(self, line: bytes) -> None:
-        self._handle.seek(0, os.SEEK_END)
-        self._handle.write(line)
-        self._handle.flush()
-        os.fsync(self._handle.fileno())
+        before = self._size
+        try:
+            self._handle.seek(0, os.SEEK_END)
+            self._handle.write(line)
+            self._handle.flush()
+            os.fsync(self._handle.fileno())
+        except OSError as error:
+            self._undo(before)
+            raise SlowDown(f"the spool of {self._name} cannot be written: {error.strerror}", after=5) from None
+
+    def _undo(self, size: int) -> None:
+        """Take back a line that is on disk in part, and forget what the handle still holds of it."""
+        with contextlib.suppress(OSError):
+            self._handle.close()
+        os.truncate(self._file, size)
+        self._handle = self._file.open("a+b")
 
     async def run(self) -> None:
         """Drain whatever waits, in order, without end."""

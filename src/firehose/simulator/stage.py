@@ -14,7 +14,6 @@ import asyncssh
 
 from firehose.simulator import gerrit_bytes, gitlab_bytes, node_bytes
 from firehose.simulator.gerrit_ssh import FakeGerrit
-from firehose.source import kinds
 
 FORGES: Final = ("github", "forgejo", "gitlab")
 LOGINS: Final = ("zuul", "nodes")
@@ -43,7 +42,7 @@ class Stage:
     def settings(self) -> dict[str, Any]:
         """The sources and logins of the hub."""
         files = {name: str(self._folder / f"{name}.secret") for name in (*FORGES, *LOGINS)}
-        staged: dict[str, Any] = {
+        return {
             "sources": {
                 "gerrit": {
                     "kind": "gerrit",
@@ -70,10 +69,6 @@ class Stage:
                 ]
             },
         }
-
-        known = kinds()
-        staged["sources"] = {name: own for name, own in staged["sources"].items() if own["kind"] in known}
-        return staged
 
     def _key(self, name: str) -> Path:
         path = self._folder / name
