@@ -19,7 +19,7 @@ from firehose.history.reader import Reader
 from firehose.history.recorder import Recorder
 from firehose.history.sqlite import SqliteStore
 from firehose.history.store import Store
-from firehose.ops.bench.world import World
+from firehose.ops.bench.world import END, World
 from firehose.plumbing.tasks import Crew
 from firehose.query.parse import parse
 from firehose.query.tree import Everything
@@ -79,7 +79,7 @@ def found_by_index(store: Store) -> list[int]:
     found: list[int] = []
     after = 0
     while True:
-        page = store.find(parse("actor:zuul", World().last), after=after, descending=False, limit=1_000)
+        page = store.find(parse("actor:zuul", END), after=after, descending=False, limit=1_000)
         found += [event.sequence for event in page.events]
         if page.cursor is None:
             return found
@@ -100,7 +100,7 @@ def test_a_full_disk_is_an_error_that_passes(tmp_path: Path) -> None:
     with pytest.raises(TryLater, match="full"):
         store.append(events[1_000:])
     assert store.span().last == 1_000
-    assert len(store.find(parse("actor:zuul", World().last)).events) == 100
+    assert len(store.find(parse("actor:zuul", END)).events) == 100
     limit_pages(store, 1_000_000)
     store.append(events[1_000:])
     assert store.span().count == 3_000

@@ -18,6 +18,7 @@ from firehose.event import Event, Recorded, encode
 
 DAYS: Final = 90
 START: Final = datetime(2016, 8, 1, tzinfo=UTC)
+END: Final = START + timedelta(days=DAYS)
 KINDS: Final = {
     "gerrit": ("change.reviewed", "change.updated", "change.created", "change.merged", "change.abandoned"),
     "zuul": ("taskrun.finished", "taskrun.started", "pipelinerun.finished", "pipelinerun.queued"),
@@ -59,11 +60,6 @@ class World:
             for number, (name, actor) in enumerate(picks, start + first):
                 moment = START + step * (number - first)
                 yield Recorded(number, moment, encode(name, self._event(number, moment, name, actor)))
-
-    @property
-    def last(self) -> datetime:
-        """The end of the usual span."""
-        return START + timedelta(days=DAYS)
 
     def text(self, count: int) -> str:
         """Words as people use them: few often, most rarely."""
