@@ -354,9 +354,11 @@ class Stage:
         for at in range(lives):
             plans += list(self.script.life(begin + span * at / lives))
         plans = [(source, plan) for source, plan in plans if plan.time < now()]
+        plans.sort(key=lambda pair: pair[1].time)
         last = 0
-        for source, plan in sorted(plans, key=lambda pair: pair[1].time):
-            last = await self.play(source, plan) or last
+        for at in range(0, len(plans), 50):
+            places = await asyncio.gather(*(self.play(source, plan) for source, plan in plans[at : at + 50]))
+            last = max(last, *places)
         assert await self.reader.wait(last, 30)
 
     async def trouble(self) -> None:

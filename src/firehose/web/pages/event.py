@@ -97,7 +97,8 @@ def payload(event: Recorded, show: str) -> dict[str, Any]:
             case "event":
                 values["tree"] = tree(msgspec.json.decode(event.json))
             case "cdevents":
-                values["tree"] = tree(cdevents.convert(event))
+                # Through bytes, because the payload in it is still raw.
+                values["tree"] = tree(msgspec.json.decode(msgspec.json.encode(cdevents.convert(event))))
             case "payload" if isinstance(event.data, (dict, list)):
                 values["tree"] = tree(event.data)
             case _:

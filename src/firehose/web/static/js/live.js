@@ -94,6 +94,7 @@ export function enter() {
   }
 
   function back({ since, missed }) {
+    feed.flush();
     const away = Date.now() - since;
     const mark = $("[data-gap]", list);
     if (mark) mark.replaceWith(make(gapHtml(since, new Date(), missed)));
