@@ -29,8 +29,14 @@ ErrorPage = Callable[[Request[Any, Any, Any], dict[str, object]], Response[Any] 
 
 
 def site(hub: Hub) -> Asgi:
-    """The application."""
-    application = Litestar(
+    """The application with its manners."""
+    asgi: Any = application(hub)
+    return Manners(asgi, hub.settings.public_url)
+
+
+def application(hub: Hub) -> Litestar:
+    """The framework's application: all its addresses."""
+    return Litestar(
         route_handlers=[*health.HANDLERS, *routes.HANDLERS, *datagrepper.HANDLERS, *HANDLERS],
         dependencies={"hub": Provide(lambda: hub, sync_to_thread=False)},
         exception_handlers={Exception: on_error(hub.settings.public_url, partial(error_page, hub))},
@@ -38,8 +44,6 @@ def site(hub: Hub) -> Asgi:
         logging_config=None,
         debug=False,
     )
-    asgi: Any = application
-    return Manners(asgi, hub.settings.public_url)
 
 
 def on_error(base: str, error_page: ErrorPage) -> Callable[[Request[Any, Any, Any], Exception], Response[Any]]:
