@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from playwright.async_api import Page, expect
 from tests.pages.conftest import visit
 from tests.pages.stage import Planned, Stage
+
+from firehose.plumbing.clock import now
 
 ROWS = "[data-rows] .ev"
 
 
 def planned(name: str, **more: object) -> Planned:
     given = {"kind": "change.merged", "subject": f"demo/one~{name}", "project": "demo/one", "outcome": "success"}
-    return Planned(id=name, time=datetime.now(UTC), summary=f"Change {name} merged", **{**given, **more})  # type: ignore[arg-type]
+    return Planned(id=name, time=now(), summary=f"Change {name} merged", **{**given, **more})  # type: ignore[arg-type]
 
 
 async def test_new_events_arrive_on_top(stage: Stage, page: Page) -> None:
@@ -32,7 +32,12 @@ async def test_a_live_row_is_the_same_as_one_from_the_server(stage: Stage, page:
     )
     live = page.locator(f'{ROWS}[data-seq="{last}"]')
     await expect(live).to_be_visible()
-    shape = "row => { const copy = row.cloneNode(true); copy.classList.remove('new'); copy.tabIndex = -1; return copy.outerHTML; }"
+    shape = """row => {
+        const copy = row.cloneNode(true);
+        copy.classList.remove('new');
+        copy.tabIndex = -1;
+        return copy.outerHTML;
+    }"""
     written = await live.evaluate(shape)
     await page.reload()
     await page.wait_for_selector("html[data-ready]", state="attached")
