@@ -97,7 +97,7 @@ class App:
             if settings.history.keep:
                 self.crew.start("retention", keep(store, rules(settings.history.keep, now()), now))
         if "mirror" in self.parts:
-            await self._start_mirror(bus, ledger, addresses)
+            await self._start_mirror(bus, live, ledger, addresses)
         if "sources" in self.parts:
             self._start_inbound(producers, addresses, gate)
             self._start_connections(instances, (gate, bus, ledger))
@@ -180,9 +180,10 @@ class App:
         self._clients.append(client)
         return client
 
-    async def _start_mirror(self, bus: NatsBus, ledger: Ledger, addresses: Addresses) -> None:
+    async def _start_mirror(self, bus: NatsBus, live: Live, ledger: Ledger, addresses: Addresses) -> None:
         public = await self._connect("mirror", addresses)
-        mirror = Mirror(bus, public, (addresses.mqtt, addresses.mirror_password), aliases=self.settings.mqtt.aliases)
+        mqtt = (addresses.mqtt, addresses.mirror_password)
+        mirror = Mirror(bus, live, public, mqtt, aliases=self.settings.mqtt.aliases)
         await mirror.start()
         self.crew.start("mirror connection", mirror.connection())
         self.crew.start("mirror demand", mirror.demand())

@@ -18,10 +18,11 @@ from firehose import subject
 from firehose.bus.contract import Message
 from firehose.bus.engine import Engine, EngineSettings, free_port
 from firehose.bus.engine_config import Producer
+from firehose.bus.live import Live
 from firehose.bus.mirror import Mirror
 from firehose.bus.nats import NatsBus, connect
 from firehose.errors import TryLater
-from firehose.event import Event, encode
+from firehose.event import Event, Recorded, encode
 from firehose.intake.inbound import Inbound
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
@@ -63,9 +64,11 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     public = await connect(addresses.nats, user="mirror", password=addresses.mirror_password)
     bus = NatsBus(hub)
     await bus.prepare(replicas=1, keep_days=1, keep_gib=1, first=1)
-    mirror = Mirror(bus, public, (addresses.mqtt, addresses.mirror_password))
+    live = Live()
+    mirror = Mirror(bus, live, public, (addresses.mqtt, addresses.mirror_password))
     await mirror.start()
     crew = Crew()
+    crew.start("live", live.follow(bus))
     crew.start("connection", mirror.connection())
     crew.start("demand", mirror.demand())
     crew.start("mirror", mirror.run())
@@ -166,6 +169,29 @@ async def test_the_mirror_goes_on_after_the_engine_was_killed(rig: Rig) -> None:
             await asyncio.sleep(0.05)
     watching.cancel()
     assert [s.sequence for s in await rig.bus.fetch(0, 10)] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_the_mirror_takes_from_the_stream_what_the_ring_no_longer_holds(tmp_path: Path) -> None:
+    engine = Engine(EngineSettings(folder=tmp_path / "e", mqtt=f"127.0.0.1:{free_port()}"))
+    addresses = await engine.start()
+    hub = await connect(addresses.nats, user="hub", password=addresses.hub_password)
+    public = await connect(addresses.nats, user="mirror", password=addresses.mirror_password)
+    bus, live, crew = NatsBus(hub), Live(ring=10), Crew()
+    await bus.prepare(replicas=1, keep_days=1, keep_gib=1, first=1)
+    mirror = Mirror(bus, live, public, (addresses.mqtt, addresses.mirror_password))
+    await mirror.start()
+    await bus.publish([message(n) for n in range(700)])
+    live.take([Recorded(stored.sequence, stored.time, stored.payload) for stored in await bus.fetch(680, 20)])
+    host, _, port = addresses.mqtt.rpartition(":")
+    async with aiomqtt.Client(host, int(port)) as reader:
+        await reader.subscribe("events/#")
+        crew.start("mirror", mirror.run())
+        found = await take(reader, 700)
+    await crew.stop()
+    await hub.close()
+    await public.close()
+    await engine.stop()
+    assert [int(payload(entry)["sequence"]) for entry in found] == list(range(1, 701))
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """The mirror: what the stream stored, given to MQTT readers. Strangers get only what is on disk, in order.
 
-In: the stream. Out: each event on its canonical topic (the CloudEvent) and, if wanted, on its original topics (the
-upstream bytes), in the PUBLIC account of the engine. While anybody subscribes with QoS 1 or 2 it publishes as an MQTT
-client at QoS 1 and moves its cursor only after the broker's PUBACK; else it publishes plainly, which costs no disk
-write per event. Retained: `$meta/head` (cursor) and `$meta/sources` (health), never an event.
+In: the live ring, behind it the stream. Out: each event on its canonical topic (the CloudEvent) and, if wanted, on its
+original topics (the upstream bytes), in the PUBLIC account of the engine. While anybody subscribes with QoS 1 or 2 it
+publishes as an MQTT client at QoS 1 and moves its cursor only after the broker's PUBACK; else it publishes plainly,
+which costs no disk write per event. Retained: `$meta/head` (cursor) and `$meta/sources` (health), never an event.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import structlog
 from nats.aio.client import Client
 
 from firehose.bus.contract import Bus
-from firehose.bus.live import recorded
+from firehose.bus.live import Live, recorded
 from firehose.errors import TryLater
 from firehose.event import Recorded
 from firehose.plumbing import metrics
@@ -32,6 +32,7 @@ BATCH = 500
 HEAD_SECONDS = 1.0
 SOURCES_SECONDS = 10.0
 DEMAND_SECONDS = 2.0
+WAIT_SECONDS = 5.0
 
 
 class MirrorState(msgspec.Struct):
@@ -44,9 +45,10 @@ class MirrorState(msgspec.Struct):
 class Mirror:
     """One mirror: a NATS connection into PUBLIC for plain publishing and an MQTT one for QoS 1 and retained topics."""
 
-    def __init__(self, bus: Bus, public: Client, mqtt: tuple[str, str], *, aliases: bool = True) -> None:
+    def __init__(self, bus: Bus, live: Live, public: Client, mqtt: tuple[str, str], *, aliases: bool = True) -> None:
         self.state = MirrorState()
         self._bus = bus
+        self._live = live
         self._public = public
         self._address, self._password = mqtt
         self._aliases = aliases
@@ -100,9 +102,29 @@ class Mirror:
 
     async def run(self) -> None:
         """Publish everything after the cursor, without end."""
-        async for stored in self._bus.follow(self.state.cursor):
-            for start in range(0, len(stored), BATCH):
-                await self._give([recorded(entry) for entry in stored[start : start + BATCH]])
+        while True:
+            events = await self._next()
+            if events:
+                await self._give(events)
+            else:
+                await self._live.wait(self.state.cursor, WAIT_SECONDS)
+
+    async def _next(self) -> list[Recorded]:
+        # The ring's events are decoded once for all readers; behind it (after a long pause) the stream has them.
+        events = self._live.since(self.state.cursor, BATCH)
+        if events is not None:
+            return events
+        try:
+            stored = await self._bus.fetch(self.state.cursor, BATCH)
+        except TryLater as error:
+            log.warning("the stream is away, the mirror waits", cursor=self.state.cursor, why=error.detail)
+            await asyncio.sleep(1)
+            return []
+        if not stored:
+            # Older than what the stream keeps: nobody can give them any more.
+            log.error("events were dropped before they were mirrored", after=self.state.cursor, floor=self._live.floor)
+            self.state.cursor = self._live.floor - 1
+        return [recorded(entry) for entry in stored]
 
     async def _give(self, events: list[Recorded]) -> None:
         waits = delays(first=0.1, most=5.0)
