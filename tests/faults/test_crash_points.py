@@ -12,6 +12,9 @@ from tests.faults.ground import Verdict, proving_ground
 
 from firehose.plumbing.crashpoint import POINTS
 
+# Each starts a hub two or three times; on a busy machine that takes its time.
+pytestmark = pytest.mark.timeout(400)
+
 
 def check(verdict: Verdict) -> None:
     assert verdict.findings.promised > 200

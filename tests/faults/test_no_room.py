@@ -17,6 +17,8 @@ from tests.faults.test_crash_points import check
 
 from firehose.simulator.hooks import signed
 
+# Each starts a hub two or three times; on a busy machine that takes its time.
+pytestmark = pytest.mark.timeout(400)
 ISSUE = (
     b'{"action":"opened","issue":{"number":1,"id":1,"title":"x","html_url":"https://github.example/a/b/issues/1",'
     b'"user":{"login":"mira","id":1},"state":"open","created_at":"2026-01-01T00:00:00Z",'
