@@ -101,7 +101,7 @@ def sources_page() -> Iterator[str]:
 
 def _folder(kind: source_kinds.SourceKind) -> str:
     # One folder may serve two kinds (Forgejo and Gitea): the page is where the code is.
-    return inspect.unwrap(kind.read).__module__.split(".")[2]
+    return str(kind.read.__module__).split(".")[2]
 
 
 def metrics_page() -> Iterator[str]:
