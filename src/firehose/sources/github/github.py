@@ -95,7 +95,7 @@ def native_kind(delivery: Delivery) -> str:
 SOURCE: Final = SourceKind(
     name="github",
     title="GitHub",
-    family="review",
+    family="forge",
     settings=Settings,
     read=read,
     kinds=KINDS,

@@ -70,7 +70,7 @@ def native_kind(delivery: Delivery) -> str:
 SOURCE: Final = SourceKind(
     name="gitlab",
     title="GitLab",
-    family="review",
+    family="forge",
     settings=Settings,
     read=read,
     kinds=KINDS,

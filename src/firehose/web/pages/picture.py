@@ -23,6 +23,7 @@ TOP: Final = 40.0
 STEP: Final = 46.0
 LETTER: Final = 6.4
 """Width of a letter, about."""
+WEIGHTY: Final = ("merged", "new", "abandoned", "deployed", "published")
 MOST: Final = 160
 PIPELINES: Final = ("check", "gate", "post", "promote", "release", "periodic", "experimental", "tag", "deploy")
 LANES: Final = ("ticket", "review", "forge", "ci", "artifact", "deploy", "cloud", "log", "people", "hub")
@@ -194,17 +195,15 @@ def order(items: Sequence[Item]) -> list[Lane]:
 
 
 def label_all(items: Sequence[Item]) -> None:
-    """Words where they do not lie over each other; what is left out is in the list and in the title."""
-    taken: dict[str, float] = {}
-    for item in items:
-        text = item.label
-        if not text:
-            continue
-        width = len(text) * LETTER
+    """Words where they do not lie over each other, the weighty ones first; the rest is in the list and in titles."""
+    taken: dict[str, list[tuple[float, float]]] = {}
+    for item in sorted(items, key=lambda item: (not item.me, item.label not in WEIGHTY)):
+        width = len(item.label) * LETTER + 6
         left = min(max(item.x - width / 2, LEFT), RIGHT - width)
-        if left > taken.get(item.lane, 0.0):
-            item.text, item.text_x, item.text_y = text, round(left, 1), item.y - 12
-            taken[item.lane] = left + width + 6
+        others = taken.setdefault(item.lane, [])
+        if item.label and all(left + width <= start or end <= left for start, end in others):
+            item.text, item.text_x, item.text_y = item.label, round(left + 3, 1), item.y - 12
+            others.append((left, left + width))
 
 
 def edges(items: Sequence[Item]) -> list[str]:

@@ -25,31 +25,31 @@ class _Writer:
         self.left = MOST
         self.parts: list[str] = []
 
-    def value(self, value: Any, depth: int, tail: str) -> None:
+    def value(self, value: Any, depth: int, head: str, tail: str) -> None:
         self.left -= 1
+        pad = "  " * depth
         if isinstance(value, dict) and value:
-            self.group([(f"{_text(str(name), 'tok-k')}: ", item) for name, item in value.items()], "{}", depth, tail)
+            self.group(
+                [(f"{_text(str(name), 'tok-k')}: ", item) for name, item in value.items()], "{}", depth, head, tail
+            )
         elif isinstance(value, list) and value:
-            self.group([("", item) for item in value], "[]", depth, tail)
+            self.group([("", item) for item in value], "[]", depth, head, tail)
         else:
-            self.parts.append(f"{leaf(value)}{tail}\n")
+            self.parts.append(f"{pad}{head}{leaf(value)}{tail}\n")
 
-    def group(self, items: list[tuple[str, Any]], signs: str, depth: int, tail: str) -> None:
-        pad = "  " * (depth + 1)
+    def group(self, items: list[tuple[str, Any]], signs: str, depth: int, head: str, tail: str) -> None:
+        pad = "  " * depth
         noun = "fields" if signs == "{}" else "items"
         opened = " open" if depth < OPEN_DEPTH or len(items) <= SMALL else ""
         count = f"{len(items)} {noun if len(items) > 1 else noun[:-1]}"
-        self.parts.append(
-            f'<details{opened}><summary>{signs[0]}<span class="fold"> {count} {signs[1]}{tail}</span></summary>'
-        )
-        for at, (head, item) in enumerate(items):
+        fold = f'<span class="fold"> {count} {signs[1]}{tail}</span>'
+        self.parts.append(f"<details{opened}><summary>{pad}{head}{signs[0]}{fold}</summary>")
+        for at, (name, item) in enumerate(items):
             if self.left <= 0:
-                rest = f"{len(items) - at} more, see Raw"
-                self.parts.append(f'{pad}<span class="tok-c">{rest}</span>\n')
+                self.parts.append(f'{pad}  <span class="tok-c">{len(items) - at} more, see Raw</span>\n')
                 break
-            self.parts.append(pad + head)
-            self.value(item, depth + 1, "," if at < len(items) - 1 else "")
-        self.parts.append(f"{'  ' * depth}{signs[1]}{tail}</details>")
+            self.value(item, depth + 1, name, "," if at < len(items) - 1 else "")
+        self.parts.append(f"{pad}{signs[1]}{tail}</details>")
 
 
 def leaf(value: Any) -> str:
@@ -69,7 +69,7 @@ def leaf(value: Any) -> str:
 def tree(value: Any) -> Markup:
     """The tree of a decoded payload."""
     writer = _Writer()
-    writer.value(value, 0, "")
+    writer.value(value, 0, "", "")
     return Markup("".join(writer.parts))  # noqa: S704
 
 
