@@ -300,6 +300,16 @@ def test_counts_by_time_of_recording(store: Store) -> None:
             assert counted == tally([one for one in inside if fits(one)], by, per), (text, by, per, since, until)
 
 
+def test_counts_of_frequent_things_add_up_by_group_and_day(store: Store) -> None:
+    events = some(4_000)
+    store.append(events)
+    for text in ("gerrit OR live", "live", "-source:gerrit", "severity:info live"):
+        fits = predicate(parse(text))
+        for by, per in (("kind", ""), ("actor", "day"), ("", "hour"), ("outcome", ""), ("source", "day")):
+            counted = Counter({(c.group, c.start): c.count for c in store.counts(parse(text), by=by, per=per)})
+            assert counted == tally([one for one in events if fits(one)], by, per), (text, by, per)
+
+
 def test_counting_says_what_it_cannot_group_by(store: Store) -> None:
     with pytest.raises(Refused, match="by 'colour', but by source") as refused:
         store.counts(Everything(), by="colour")

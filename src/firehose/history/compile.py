@@ -90,7 +90,7 @@ def plan(query: Node) -> Plan:
         found.append(index)
         if not exact:
             rest.append(part)
-    index = _and(found)
+    index = conjunction(found)
     if count(index) > MOST_TERMS:
         index, rest = Every(), [part for part in parts if _sequences(part) is None]
     bounded = None if times == (-LATEST, LATEST) else times
@@ -117,7 +117,7 @@ def _index(node: Node) -> tuple[Index, bool]:
             return Every(), True
         case All(parts):
             found = [_index(part) for part in parts]
-            return _and([index for index, _ in found]), all(exact for _, exact in found)
+            return conjunction([index for index, _ in found]), all(exact for _, exact in found)
         case Either(parts):
             found = [_index(part) for part in parts]
             return _or([index for index, _ in found]), all(exact for _, exact in found)
@@ -138,7 +138,7 @@ def _index(node: Node) -> tuple[Index, bool]:
             return Every(), False
 
 
-def _and(parts: list[Index]) -> Index:
+def conjunction(parts: list[Index]) -> Index:
     """Flat, so that the stores see one merge."""
     plain: list[Index] = []
     without: list[Index] = []
@@ -240,7 +240,7 @@ def _filter(wanted: str) -> tuple[Index, bool]:
     elif predicate is not None:
         exact = False
     below, sure = _project(names[4:], deep=deep or len(levels) < 4)
-    return _and([*found, below]), exact and sure
+    return conjunction([*found, below]), exact and sure
 
 
 def _project(names: list[str | None], *, deep: bool) -> tuple[Index, bool]:

@@ -6,8 +6,12 @@ nothing needs to be escaped; values are bound all the same.
 
 from __future__ import annotations
 
+from typing import Final
+
 from firehose.history import marks
 from firehose.history.compile import And, Every, Index, Or, Phrase
+
+EVERYTHING: Final = f'"{marks.EVERY}"'
 
 
 def render(index: Index) -> str | None:
@@ -19,11 +23,6 @@ def render(index: Index) -> str | None:
             return ""
         case _:
             return _text(index)
-
-
-def one(letter: str, value: str) -> str:
-    """The match string of a single mark."""
-    return f'"{marks.mark(letter, value)}"'
 
 
 def _text(index: Index) -> str:

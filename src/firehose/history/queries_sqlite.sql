@@ -74,6 +74,10 @@ where w.terms match ? and w.rowid between ? and ? order by w.rowid limit ?;
 select e.sequence, e.recorded, e.body from words w cross join events e on e.sequence = w.rowid
 where w.terms match ? and w.rowid between ? and ? order by w.rowid desc limit ?;
 
+-- name: match_count
+-- How much the index finds, without a look at the events.
+select count(*) from words where terms match ? and rowid between ? and ?;
+
 -- name: block_range
 -- The blocks in which something happened between two times.
 select min(block), max(block) from blocks where high >= ? and low <= ?;

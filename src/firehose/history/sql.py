@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from firehose.event import Recorded
-from firehose.history.compile import LATEST, Plan, plan
+from firehose.history.compile import LATEST, Index, Plan, plan
 from firehose.history.counting import Groups, Tally
 from firehose.history.graph import walk
 from firehose.history.packing import Packer, learn
@@ -78,6 +78,10 @@ class SqlStore(ABC):
     @abstractmethod
     def group_rows(self, wanted: Plan, low: int, high: int) -> Iterator[Groups]:
         """See `counting.Numbers.group_rows`."""
+
+    def match_count(self, index: Index, low: int, high: int) -> int | None:
+        """See `counting.Numbers.match_count`."""
+        return None
 
     # -- writing
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 from firehose.errors import TryLater
 from firehose.event import Recorded
 from firehose.history import match_fts, named
-from firehose.history.compile import Plan
+from firehose.history.compile import Index, Plan
 from firehose.history.counting import Groups
 from firehose.history.migrate import missing
 from firehose.history.packing import SAMPLES
@@ -55,6 +55,14 @@ class SqliteStore(SqlStore):
             return
         rows = self._rows("group_rows", low, high) if match is None else self._rows("group_matches", match, low, high)
         yield from ((found[0], found[1:]) for found in rows)
+
+    def match_count(self, index: Index, low: int, high: int) -> int | None:
+        """See `counting.Numbers.match_count`."""
+        match = match_fts.render(index)
+        if match == "":
+            return 0
+        counted: int = self._all("match_count", match or match_fts.EVERYTHING, low, high)[0][0]
+        return counted
 
     def close(self) -> None:
         """See `store.Store.close`."""
