@@ -82,10 +82,10 @@ class Wild:
 
     def at(self, *keys: str) -> Wild:
         """The value below several keys; missing anywhere on the way is missing."""
-        found = self
+        value = self._value
         for key in keys:
-            found = found[key]
-        return found
+            value = value.get(key, _MISSING) if isinstance(value, dict) else _MISSING
+        return Wild(value, ".".join((self.path, *keys) if self.path else keys))
 
     @property
     def present(self) -> bool:

@@ -30,14 +30,18 @@ _ALIASES: Final = {
 }
 _CLOSES: Final = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? +#([0-9]{1,9})\b", re.IGNORECASE)
 _REPOSITORIES: Final = (
-    "repository",
-    "forkee",
-    "run.repository",
-    "pull_request.base.repo",
-    "pull_request.head.repo",
-    "package.repository",
+    ("repository",),
+    ("forkee",),
+    ("run", "repository"),
+    ("pull_request", "base", "repo"),
+    ("pull_request", "head", "repo"),
+    ("package", "repository"),
 )
-_OWNERS: Final = ("repository.owner", "package.owner", "organization")
+_OWNERS: Final = (
+    ("repository", "owner"),
+    ("package", "owner"),
+    ("organization",),
+)
 
 
 class Settings(source.WebhookSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,8 +103,8 @@ class Hook:
     @property
     def private(self) -> bool:
         """Whether any repository in the payload, or its owner, is one that not everybody can see."""
-        repositories = (self.body.at(*path.split(".")) for path in _REPOSITORIES)
-        owners = (self.body.at(*path.split("."), "visibility") for path in _OWNERS)
+        repositories = (self.body.at(*path) for path in _REPOSITORIES)
+        owners = (self.body.at(*path, "visibility") for path in _OWNERS)
         return any(repo["private"].flag(False) or repo["internal"].flag(False) for repo in repositories) or any(
             (owner.text("") or "public") != "public" for owner in owners
         )

@@ -107,7 +107,6 @@ SOURCE: Final = SourceKind(
         "pull_request.head.repo.temp_clone_token",
         "pull_request.base.repo.temp_clone_token",
         "alert.secret",
-        "pusher.email",
     ),
     schemes=(Scheme("hmac-sha256", header="X-Hub-Signature-256", prefix="sha256="),),
     native_kind=native_kind,

@@ -23,16 +23,16 @@ _CLOSES: Final = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? +#([
 _API_PULL: Final = re.compile(r"/repos/([^/\s]{1,100}/[^/\s]{1,100})/pulls/[0-9]{1,9}$")
 MOST_REFS: Final = 40
 _REPOSITORIES: Final = (
-    "repository",
-    "forkee",
-    "pull_request.base.repo",
-    "pull_request.head.repo",
-    "workflow_run.head_repository",
-    "changes.new_repository",
-    "sub_issue_repo",
-    "parent_issue_repo",
-    "blocked_issue_repo",
-    "blocking_issue_repo",
+    ("repository",),
+    ("forkee",),
+    ("pull_request", "base", "repo"),
+    ("pull_request", "head", "repo"),
+    ("workflow_run", "head_repository"),
+    ("changes", "new_repository"),
+    ("sub_issue_repo",),
+    ("parent_issue_repo",),
+    ("blocked_issue_repo",),
+    ("blocking_issue_repo",),
 )
 """Where a payload describes a repository; each may be private though the others are not."""
 
@@ -89,7 +89,7 @@ class Hook:
     @property
     def private(self) -> bool:
         """Whether any repository in the payload is one that not everybody can read."""
-        found = (self.body.at(*path.split(".")) for path in _REPOSITORIES)
+        found = (self.body.at(*path) for path in _REPOSITORIES)
         return any(repo["private"].flag(False) or repo["visibility"].text("public") != "public" for repo in found)
 
     @property

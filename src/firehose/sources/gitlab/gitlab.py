@@ -75,15 +75,8 @@ SOURCE: Final = SourceKind(
     read=read,
     kinds=KINDS,
     ignored=IGNORED,
-    # Variables of a pipeline may hold credentials; addresses of people are removed by the gate wherever they stand.
-    hidden=(
-        "object_attributes.variables",
-        "object_attributes.merge_params",
-        "user_email",
-        "owner_email",
-        "owner_name",
-        "owners",
-    ),
+    # Variables of a pipeline may hold credentials. Addresses are no secrets of GitLab's: the gate removes them anyway.
+    hidden=("object_attributes.variables", "owner_name", "owners"),
     schemes=(Scheme("token", header="X-Gitlab-Token"), Scheme("standard")),
     native_kind=native_kind,
 )

@@ -29,21 +29,21 @@ _CLOSES: Final = re.compile(
 )
 _MERGE_REQUEST: Final = re.compile(r"^/(.{1,300}?)(?:/-)?/merge_requests/([0-9]{1,9})\b")
 _PROJECTS: Final = (
-    "project",
-    "repository",
-    "object_attributes.source",
-    "object_attributes.target",
-    "merge_request.source",
-    "merge_request.target",
+    ("project",),
+    ("repository",),
+    ("object_attributes", "source"),
+    ("object_attributes", "target"),
+    ("merge_request", "source"),
+    ("merge_request", "target"),
 )
 _CONFIDENTIAL: Final = (
-    "object_attributes.confidential",
-    "object_attributes.internal",
-    "issue.confidential",
-    "work_item.confidential",
-    "note.confidential",
-    "note.internal",
-    "epic.confidential",
+    ("object_attributes", "confidential"),
+    ("object_attributes", "internal"),
+    ("issue", "confidential"),
+    ("work_item", "confidential"),
+    ("note", "confidential"),
+    ("note", "internal"),
+    ("epic", "confidential"),
 )
 
 
@@ -100,7 +100,7 @@ class Hook:
         return (
             header.lower().startswith("confidential")
             or self.body["event_type"].text("").startswith("confidential")
-            or any(self.body.at(*path.split(".")).flag(False) for path in _CONFIDENTIAL)
+            or any(self.body.at(*path).flag(False) for path in _CONFIDENTIAL)
         )
 
     @property
@@ -110,7 +110,7 @@ class Hook:
             self.body["project_visibility"].text(PUBLIC_WORD),
             self.body.at("project", "visibility").text("public"),
         ]
-        levels = (self.body.at(*path.split("."), "visibility_level").number(PUBLIC) for path in _PROJECTS)
+        levels = (self.body.at(*path, "visibility_level").number(PUBLIC) for path in _PROJECTS)
         return any(level < PUBLIC for level in levels) or any(not word.endswith(PUBLIC_WORD) for word in words)
 
     @property
