@@ -111,7 +111,7 @@ def _run(happening: Post) -> tuple[str, Json]:
         "workflow_run": {
             "id": happening.number,
             "name": "tests",
-            "head_branch": f"change-{ticket_of(happening).number}",
+            "head_branch": ticket_of(happening).branch,
             "head_sha": happening.sha,
             "run_number": happening.number % 10_000,
             "run_attempt": 1,
@@ -244,7 +244,12 @@ def pull(about: Ticket, time: float) -> Json:
         "requested_reviewers": [],
         "labels": [],
         "draft": False,
-        "head": {"label": f"{about.author.username}:patch", "ref": "patch", "sha": about.sha, "repo": base},
+        "head": {
+            "label": f"{about.author.username}:{about.branch}",
+            "ref": about.branch,
+            "sha": about.sha,
+            "repo": base,
+        },
         "base": {"label": about.project.name, "ref": about.project.branch, "sha": "0" * 40, "repo": base},
         "merged": about.merged,
         "comments": 0,

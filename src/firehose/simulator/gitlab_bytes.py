@@ -68,7 +68,7 @@ def _merge(happening: Post) -> tuple[str, Json]:
     attributes = _attributes(about, happening.time) | {
         "action": action,
         "target_branch": about.project.branch,
-        "source_branch": "patch",
+        "source_branch": about.branch,
         "merge_status": "can_be_merged",
         "last_commit": {"id": about.sha, "message": about.title, "timestamp": stamp(about.created)},
         "state": "merged" if about.merged else "closed" if about.state == "closed" else "opened",
@@ -123,7 +123,7 @@ def _run(happening: Post) -> tuple[str, Json]:
         "object_attributes": {
             "id": happening.number,
             "iid": happening.number % 1_000,
-            "ref": "patch",
+            "ref": about.branch,
             "tag": False,
             "sha": happening.sha,
             "source": "merge_request_event",

@@ -98,3 +98,8 @@ class Ticket:
     label: str = ""
     sha: str = ""
     merged: bool = False
+
+    @property
+    def branch(self) -> str:
+        """The branch that a request comes from."""
+        return f"{self.author.username}-{self.number}"
