@@ -31,6 +31,7 @@ from firehose.intake.ledger import Ledger
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
 from firehose.settings import Http, Settings
+from firehose.settings import Hub as Names
 from firehose.source import Delivery, Ignored, Scheme, SourceKind, Verdict, WebhookSettings
 from firehose.web.hub import Hub
 from firehose.web.live import Streams
@@ -132,7 +133,9 @@ class running:
         instance = Instance("toy", TOY, WebhookSettings(kind="toy", url="https://toy.example"), (SECRET,))
         ledger.open(msgspec.structs.replace(instance.opening, since=now()))
         gate = Gate(bus, ledger, {"toy": instance}, reader.known)
-        settings = Settings(http=Http(listen=f"127.0.0.1:{port}", trusted_proxies=self._proxies))
+        settings = Settings(
+            hub=Names(data=str(self._folder)), http=Http(listen=f"127.0.0.1:{port}", trusted_proxies=self._proxies)
+        )
         tokens = Tokens(self._folder / "access.sqlite")
         hub = Hub(
             settings=settings, bus=bus, live=live, reader=reader, gate=gate, ledger=ledger, tokens=tokens, now=now

@@ -166,6 +166,10 @@ PATHS: Final[dict[str, Entry]] = {
     "/v1/schemas": reading("The JSON schemas.", answer("Their addresses.", "application/json"), []),
     "/v1/schemas/{name}": reading("One schema.", answer("It.", "application/schema+json"),
                                   [path("name", "event.json, page.json or problem.json.")], 404),
+    "/v1/dumps": reading("The hourly dumps, and the key that signs their index.",
+                         answer("What can be taken.", "application/json"), []),
+    "/v1/dumps/{name}": reading("A dump, or index.ndjson.", answer("The file as it lies on disk.", "application/zstd"),
+                                [path("name", "YYYY-MM-DD-HH.ndjson.zst or index.ndjson.")], 404),
     "/v1/query": reading(
         "How a query reads: colours, words, error, completions.", answer("The reading.", "application/json"),
         [query("q", "The query."), query("caret", "Where the caret stands.", {"type": "integer", "minimum": 0})], 400,

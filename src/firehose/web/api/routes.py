@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.web.api import about, counts, documents, events, quarantine
+from firehose.web.api import about, counts, documents, dumps, events, quarantine
 
 HANDLERS: Final[list[Any]] = [
     *events.HANDLERS,
     *counts.HANDLERS,
+    *dumps.HANDLERS,
     *about.HANDLERS,
     *quarantine.HANDLERS,
     *documents.HANDLERS,
