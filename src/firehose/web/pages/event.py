@@ -120,6 +120,14 @@ def root_of(event: Recorded) -> str:
     return envelope.subject
 
 
+def word_for(root: str, event: Recorded) -> str:
+    """What the thing is called: by its name, or by what the event says of it."""
+    if root == event.envelope.subject:
+        noun = event.envelope.kind.partition(".")[0]
+        return {"change": "change", "ticket": "ticket", "pipelinerun": "run", "taskrun": "build"}.get(noun, "thing")
+    return {"review": "change", "ticket": "story"}.get(family_of_subject(root), "thing")
+
+
 class Tie(msgspec.Struct, frozen=True):
     """A thing that the event belongs to, with what was last said of it."""
 
@@ -163,7 +171,7 @@ async def around(hub: Hub, event: Recorded) -> dict[str, Any]:
         "broken": broken,
         "root": root,
         "root_family": family_of_subject(root),
-        "word": {"review": "change", "ticket": "story"}.get(family_of_subject(root), "thing"),
+        "word": word_for(root, event),
         "follow": urlencode({"q": f"subject:{root} OR refs:{root}"}),
         "link": outside(event),
         "title": next((h.title for h in hub.ledger.report() if h.name == event.name), event.name),
