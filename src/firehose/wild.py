@@ -85,7 +85,7 @@ class Wild:
         value = self._value
         for key in keys:
             value = value.get(key, _MISSING) if isinstance(value, dict) else _MISSING
-        return Wild(value, ".".join((self.path, *keys) if self.path else keys))
+        return Wild(value, self, ".".join(keys))
 
     @property
     def present(self) -> bool:

@@ -97,6 +97,11 @@ class World:
         """A commit's first line."""
         return f"{self.chance.choice(VERBS)} {self.chance.choice(THINGS).format(part=project.part)}"
 
+    def topic(self) -> str:
+        """A topic that a handful of changes share, or none."""
+        word = self.chance.choice(TOPICS)
+        return f"{word}-{self.number('topic') // 6 % 1_000}" if word else ""
+
     def change(self, project: Project, owner: Person, subject: str = "") -> Change:
         """A new change, not uploaded yet."""
         change = Change(
@@ -105,7 +110,7 @@ class World:
             owner=owner,
             change_id=f"I{self.sha()}",
             subject=subject or self.title(project),
-            topic=self.chance.choice(TOPICS),
+            topic=self.topic(),
             story=2_010_000 + self.chance.randrange(900) if self.chance.random() < 0.4 else 0,
             created=self.now,
             wip=self.chance.random() < 0.06,

@@ -57,14 +57,14 @@ class Artifact(msgspec.Struct, frozen=True):
 
 
 class Build:
-    """One build, or a job still without one (`outcome` is `queued`). `words` completes "unit-tests … for …".
+    """One build, or a job still without one (`outcome` is `queued`), at its `index` in the message.
 
-    A build that still ran when its item's last report was written (`ending`) is never heard of again: Zuul cancels it.
+    `words` completes "unit-tests … for …". A build that still ran when its item's last report was written (`ending`) is never heard of again: Zuul cancels it.
     """
 
-    def __init__(self, item: Wild, changes: list[Change], *, retried: bool, ending: bool) -> None:
+    def __init__(self, item: Wild, index: int, changes: list[Change], *, retried: bool, ending: bool) -> None:
         self.retried = retried
-        self.index = int(item.path[item.path.rindex("[") + 1 : -1])
+        self.index = index
         self.job = item["job_name"].text()
         self.uuid = item["uuid"].text("")
         self.voting = item["voting"].flag(True)

@@ -81,9 +81,9 @@ class Report:
         self.time = _moment(body, self.action, delivery.received)
         ending = _PHASES[self.action][0] == "finished"
         self.builds = [
-            Build(item, self.changes, retried=place == "retry_builds", ending=ending)
+            Build(item, index, self.changes, retried=place == "retry_builds", ending=ending)
             for place in ("retry_builds", "builds")
-            for item in body.at("buildset", place).each()
+            for index, item in enumerate(body.at("buildset", place).each())
         ]
 
     @property
