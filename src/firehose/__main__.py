@@ -18,7 +18,7 @@ import uvloop
 from firehose import __version__
 from firehose.app import PARTS, App
 from firehose.errors import Broken, FirehoseError
-from firehose.ops import again, doctor, explaining, reading, showing, tokens_cli
+from firehose.ops import again, doctor, explaining, reading, showing, tokens_cli, verify
 from firehose.ops.bench.command import bench
 from firehose.ops.showing import data_option, settings_option
 from firehose.plumbing import collector, log
@@ -169,6 +169,7 @@ for command in (
     doctor.doctor,
     bench,
     tokens_cli.token,
+    verify.verify,
 ):
     main.add_command(command)
 
