@@ -59,7 +59,8 @@ class Artifact(msgspec.Struct, frozen=True):
 class Build:
     """One build, or a job still without one (`outcome` is `queued`), at its `index` in the message.
 
-    `words` completes "unit-tests … for …". A build that still ran when its item's last report was written (`ending`) is never heard of again: Zuul cancels it.
+    `words` completes "unit-tests … for …". A build that still ran when its item's last report was written (`ending`)
+    is never heard of again: Zuul cancels it.
     """
 
     def __init__(self, item: Wild, index: int, changes: list[Change], *, retried: bool, ending: bool) -> None:
