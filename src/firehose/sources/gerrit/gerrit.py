@@ -156,7 +156,7 @@ def _summary(
 
 def _refs(body: Wild, change: payload.Change, patch_set: payload.PatchSet) -> tuple[str, ...]:
     revisions = dict.fromkeys((patch_set.revision, body["newRev"].text("")))
-    found = [f"commit/{sha}" for sha in revisions if sha]
+    found = [f"commit/{subjects.escape(sha)}" for sha in revisions if sha]
     found += payload.footers(change.message)
     if change.topic:
         found.append(f"topic/{subjects.escape(change.topic)}")

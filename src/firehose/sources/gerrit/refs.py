@@ -62,7 +62,7 @@ def _updated(body: Wild, update: Wild, when: datetime, settings: Settings) -> Ev
         actor=actor,
         summary=f"{actor or 'somebody'} {verb.format(what)} {name}",
         link=f"{settings.url.rstrip('/')}/q/commit:{new if new != payload.ZEROS else old}" if settings.url else "",
-        refs=() if new == payload.ZEROS else (f"commit/{new}",),
+        refs=() if new == payload.ZEROS else (f"commit/{subjects.escape(new)}",),
         text=f"{ref} {old} {new}",
     )
 
