@@ -32,7 +32,8 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """Everything that the web may use. `recorded` gives the newest sequence in the history as the recorder knows it;
+    """Everything that the web may use.
+
     `ready` says why the hub cannot serve yet, "" when it can. `now` is the clock."""
 
     settings: Settings

@@ -79,6 +79,11 @@ class Streams:
         """How many readers there are."""
         return len(self._readers)
 
+    @property
+    def delivered(self) -> int:
+        """How many events the present readers were given."""
+        return sum(pump.given for pump in self._readers.values())
+
     async def close(self) -> None:
         """Send a goodbye to every reader and wait until they are gone."""
         self._closing = True
