@@ -189,5 +189,21 @@ async def test_a_page_is_complete_without_scripts(stage: Stage, browser: Browser
     await context.close()
 
 
+async def test_every_address_on_the_pages_answers(stage: Stage, page: Page) -> None:
+    seen: set[str] = set()
+    for path in ("/", "/search?q=migration", "/sources", "/connect?q=outcome:failure", "/events/40"):
+        await visit(page, stage, path)
+        links = await page.locator("a[href]:not(svg a), link[href]").evaluate_all("all => all.map(one => one.href)")
+        for address in {link.partition("#")[0] for link in links if link.startswith(stage.url)} - seen:
+            seen.add(address)
+            if len(seen) < 90:
+                answer = await page.request.get(address)
+                assert answer.status == 200, f"{address} on {path}: {answer.status}"
+    assert any("format=atom" in address for address in seen)
+    for address in await page.locator("[data-copy^='http']").evaluate_all("all => all.map(one => one.dataset.copy)"):
+        if "/v1/stream" not in address:
+            assert (await page.request.get(address)).status == 200, address
+
+
 def test_colours_have_enough_contrast() -> None:
     assert failures(Path(ROOT / "src/firehose/web/static/css/tokens.css").read_text()) == []

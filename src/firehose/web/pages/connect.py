@@ -89,6 +89,7 @@ def addresses(hub: Hub) -> list[tuple[str, str]]:
         ("MQTT 3.1.1", own.mqtt),
         ("MQTT over TLS", own.mqtt_tls),
         ("MQTT over WebSocket", own.websocket),
+        ("Hourly dumps", f"{own.http}/v1/dumps"),
         ("HTTP API", f"{own.http}/openapi.json"),
         ("Streams API", f"{own.http}/asyncapi.json"),
     ]
@@ -158,7 +159,7 @@ def snippets(hub: Hub, q: str, since: str, topic: str) -> list[Snippet]:
         ]
     if ws:
         made.append(Snippet("mqttjs", "MQTT.js", MQTTJS.format(url=ws, topic=topic), partly))
-    feed = f"{own.http}/v1/events.atom{'?' + urlencode({'q': q}) if q else ''}"
+    feed = f"{own.http}/v1/events?{urlencode({'format': 'atom', **({'q': q} if q else {})})}"
     made.append(Snippet("feed", "Feed", feed, "For feed readers and chat bots: the newest events as Atom."))
     return made
 

@@ -111,7 +111,7 @@ export function enter() {
     health.show({ word: "Cut off", dot: "lost" });
     const floor = problem.floor;
     const box = banner("old", "bad", `<b>Your cursor ${cursorHtml(cursor || 0)} is older than the history.</b> <span class="dim">${floor ? `The oldest that works is ${cursorHtml(floor)}. ` : ""}What lies between is not in this list. Earlier hours are in the dumps.</span>`,
-      '<span class="row tight"><button class="btn s" type="button" data-floor>Start there</button><a class="btn s" href="/v1/dumps/">Dumps</a></span>', true);
+      '<span class="row tight"><button class="btn s" type="button" data-floor>Start there</button><a class="btn s" href="/v1/dumps">Dumps</a></span>', true);
     $("[data-floor]", box).addEventListener("click", () => {
       clear("old");
       feed.mark(`<li class="mark-row gap">${icon("o-warn")}<span class="cut">Events after cursor ${cursorHtml(cursor || 0)} are gone from the history. It begins again above</span><span class="line"></span></li>`);
