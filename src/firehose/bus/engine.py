@@ -138,7 +138,8 @@ class Engine:
         """The code with which the child ended. One that met a full disk is ended here once there is room again."""
         while True:
             try:
-                return await asyncio.wait_for(process.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    return await process.wait()
             except TimeoutError:
                 if self._stuck and has_room(self.settings.folder):
                     log.warning("there is room on the disk again: starting the engine anew, it takes nothing by itself")

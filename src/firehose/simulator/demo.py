@@ -58,7 +58,8 @@ class Demo:
         """Play until `stop` is set."""
         async with Emitter(self.stage, addresses, oracle=_Deaf()) as emitter:
             try:
-                await asyncio.wait_for(emitter.connected(), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    await emitter.connected()
             except TimeoutError:
                 log.warning("the hub does not read the simulated Gerrit yet; its first events may be missed")
             world = self.world(now().timestamp(), rate)

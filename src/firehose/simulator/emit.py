@@ -140,7 +140,8 @@ async def play(
         wait = happening.time - now().timestamp()
         if wait > 0 or count % PAST_BREATH == 0:
             try:
-                await asyncio.wait_for(stop.wait(), max(wait, PAST_BREATH / most))
+                async with asyncio.timeout(max(wait, PAST_BREATH / most)):
+                    await stop.wait()
                 return
             except TimeoutError:
                 pass
