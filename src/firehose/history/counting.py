@@ -41,6 +41,10 @@ class Numbers(Protocol):
         """Roll-ups (value, start, n) of a field, or of one value; `width` and starts in seconds / in widths."""
         ...
 
+    def rolled_sums(self, field: str, width: int, first: int, last: int) -> list[tuple[str, int]]:
+        """Roll-ups of a field by value, summed over time."""
+        ...
+
     def hour_ranges(self, first: int, last: int) -> list[tuple[int, int, int]]:
         """(hour, first sequence, last sequence) of hours since 1970, in order."""
         ...
@@ -123,6 +127,10 @@ class Tally:
     def _add(self, field: str, value: str | None, width: int, span: tuple[int, int]) -> None:
         if span[0] >= span[1]:
             return
+        if value is None and not self._per:
+            for group, n in self._numbers.rolled_sums(field, width, span[0], span[1] - 1):
+                self._found[group if self._by else "", 0] += n
+            return
         wide = WIDTHS.get(self._per, 0)
         for group, start, n in self._numbers.rolled(field, value, width, span[0], span[1] - 1):
             bucket = start * width * 1_000_000 // wide if wide else 0
@@ -169,7 +177,7 @@ class Tally:
             bucket = hour * HOUR // wide if wide else 0
             buckets[bucket] = buckets.get(bucket, (first, last))[0], last
         days = ranges[0][0] // 24, ranges[-1][0] // 24
-        values = {value for value, _, _ in self._numbers.rolled(self._by, None, 86_400, *days)} if self._by else set()
+        values = {value for value, _ in self._numbers.rolled_sums(self._by, 86_400, *days)} if self._by else set()
         if (len(values) + 1) * len(buckets) * (QUESTION + most // (100 * len(buckets))) > most:
             return False
         for bucket, (first, last) in buckets.items():

@@ -107,6 +107,10 @@ where field = %s and width = %s and start between %s and %s and value = any(arra
     select distinct value from counts where field = %s and width = 86400 and start between %s and %s
 ));
 
+-- name: rolled_sums
+-- Roll-ups of a field by value, over a range of time.
+select value, sum(n)::bigint from counts where field = %s and width = %s and start between %s and %s group by value;
+
 -- name: rolled_value
 -- Roll-ups of one value by time.
 select value, start, n from counts where field = %s and width = %s and value = %s and start between %s and %s;

@@ -93,6 +93,10 @@ where field = ? and width = ? and start between ? and ? and value in (
     select value from counts where field = ? and width = 86400 and start between ? and ?
 );
 
+-- name: rolled_sums
+-- Roll-ups of a field by value, over a range of time.
+select value, sum(n) from counts where field = ? and width = ? and start between ? and ? group by value;
+
 -- name: rolled_value
 -- Roll-ups of one value by time.
 select value, start, n from counts where field = ? and width = ? and value = ? and start between ? and ?;

@@ -229,6 +229,10 @@ class SqlStore(ABC):
             return self._all("rolled", field, width, first, last, field, *days)
         return self._all("rolled_value", field, width, value, first, last)
 
+    def rolled_sums(self, field: str, width: int, first: int, last: int) -> list[tuple[str, int]]:
+        """See `counting.Numbers.rolled_sums`."""
+        return self._all("rolled_sums", field, width, first, last)
+
     def hour_ranges(self, first: int, last: int) -> list[tuple[int, int, int]]:
         """See `counting.Numbers.hour_ranges`."""
         return self._all("hour_ranges", first, last)
