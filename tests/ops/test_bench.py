@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -52,6 +53,22 @@ def test_prints_a_line_of_json_for_each_figure_and_ends_well_when_one_is_not_rea
     found = [json.loads(row) for row in result.stdout.splitlines()]
     assert [row["name"] for row in found] == ["ours", "slow"]
     assert {"name", "value", "unit", "reach", "rival", "ratio", "ok"} <= set(found[0])
+
+
+def test_what_takes_minutes_is_left_out_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Measure("slow", "a fake", 600, lambda scale: [MISSED])
+    monkeypatch.setattr(command, "measures", lambda: [fake("a", [REACHED]), slow])
+    runs = {words: CliRunner().invoke(command.bench, [*words, "--json"]) for words in ((), ("slow",), ("--all",))}
+    found = {words: [json.loads(row)["name"] for row in result.stdout.splitlines()] for words, result in runs.items()}
+    assert found == {(): ["ours"], ("slow",): ["slow"], ("--all",): ["ours", "slow"]}
+    assert "slow" in runs[()].stderr
+
+
+def test_lines_of_an_earlier_run_are_kept_unless_they_are_measured_again(tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier.jsonl"
+    earlier.write_bytes(b"\n".join(map(msgspec.json.encode, [REACHED, MISSED])))
+    again = msgspec.structs.replace(MISSED, value=7.0, ok=True)
+    assert command.merged(earlier, [again]) == [REACHED, again]
 
 
 def test_scale_names_each_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -24,6 +25,7 @@ from firehose.ops.bench.measure import Measure, measures
 from firehose.plumbing import log
 
 SCALES = (1, 3, 10)
+SLOW_SECONDS = 120
 
 
 @click.command()
@@ -31,8 +33,14 @@ SCALES = (1, 3, 10)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--scale", is_flag=True, help="Each at 1, 3 and 10 times the load or data: how cost grows.")
 @click.option("--list", "only_list", is_flag=True, help="List the measurements and leave.")
+@click.option("--all", "everything", is_flag=True, help="Also what takes minutes, without naming it.")
+@click.option(
+    "--merge",
+    type=click.Path(exists=True, path_type=Path),
+    help="Lines measured before (--json): kept unless measured now.",
+)
 @click.option("--write", type=click.Path(path_type=Path), help="Also write the document (docs/performance.md).")
-def bench(names: tuple[str, ...], as_json: bool, scale: bool, only_list: bool, write: Path | None) -> None:
+def bench(names: tuple[str, ...], as_json: bool, scale: bool, only_list: bool, everything: bool, **files: Any) -> None:
     """Measure this machine: each figure against a rival in the same run.
 
     \b
@@ -43,13 +51,14 @@ def bench(names: tuple[str, ...], as_json: bool, scale: bool, only_list: bool, w
     Lines have name, value, unit, reach (what is wanted), rival (the other way, same run), ratio and ok.
     Exit code 0, also when a line is not reached; 2 for an unknown name.
     """
-    chosen = choose(names)
+    chosen = choose(names, everything or only_list)
     if only_list:
         for measure in chosen:
             click.echo(f"{measure.name:12} {measure.what} (about {measure.seconds} s)")
         return
     log.configure("error")
-    lines = run(chosen, SCALES if scale else (1,), as_json)
+    lines = merged(files["merge"], run(chosen, SCALES if scale else (1,), as_json))
+    write: Path | None = files["write"]
     if not as_json:
         Console().print(table(lines))
         missed = [line.name for line in lines if not line.ok]
@@ -58,13 +67,25 @@ def bench(names: tuple[str, ...], as_json: bool, scale: bool, only_list: bool, w
         write.write_text(document.render(lines, write.parent / "performance-notes.toml"))
 
 
-def choose(names: Sequence[str]) -> list[Measure]:
-    """The measurements of these names, all without names."""
+def choose(names: Sequence[str], everything: bool = True) -> list[Measure]:
+    """The measurements of these names; without names all, but for those that take minutes unless `everything`."""
     known = measures()
     unknown = [name for name in names if name not in {measure.name for measure in known}]
     if unknown:
         raise click.UsageError(f"no measurement {unknown[0]!r}; known: {', '.join(m.name for m in known)}")
-    return [measure for measure in known if not names or measure.name in names]
+    if names:
+        return [measure for measure in known if measure.name in names]
+    slow = [measure.name for measure in known if measure.seconds > SLOW_SECONDS]
+    if slow and not everything:
+        click.echo(f"left out, since they take minutes: {', '.join(slow)} (name them, or --all)", err=True)
+    return [measure for measure in known if everything or measure.name not in slow]
+
+
+def merged(file: Path | None, fresh: Sequence[Line]) -> list[Line]:
+    """Lines of an earlier run, each replaced by the fresh one of its name, and what is new."""
+    old = [msgspec.json.decode(row, type=Line) for row in file.read_bytes().splitlines()] if file else []
+    by_name = {line.name: line for line in (*old, *fresh)}
+    return list(by_name.values())
 
 
 def run(chosen: Sequence[Measure], scales: Sequence[int], as_json: bool) -> list[Line]:
