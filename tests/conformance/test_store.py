@@ -264,6 +264,7 @@ def tally(events: list[Recorded], by: str, per: str) -> Counter[tuple[str, datet
     return Counter((group(e), e.recorded.replace(microsecond=0, **zero) if per else None) for e in events)  # type: ignore[arg-type]
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 @given(data=st.data())
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -275,6 +276,18 @@ def test_finds_and_counts_exactly_what_the_live_predicate_takes(
     store.append(world)
     check(store, list(world), data.draw(st.lists(queries, min_size=1, max_size=25)))
     store.close()
+
+
+@pytest.mark.parametrize("wanted", [
+    "events/zuul/change/merged", "events/+/odd/", "events/gerrit/change/merged/", "events/gerrit/change/merged//", "events",
+])  # fmt: skip
+def test_topic_filters_see_what_is_empty(store: Store, wanted: str) -> None:
+    events = [
+        build(n, START, name=name, kind=kind, project=project)
+        for n, (name, kind, project) in enumerate(itertools.product(("zuul", "gerrit"), KINDS, PROJECTS), 1)
+    ]
+    store.append(events)
+    check(store, events, [Filter(wanted), Not(Filter(wanted)), Either((Filter(wanted), Is("kind", "odd")))])
 
 
 def test_counts_by_time_of_recording(store: Store) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from firehose.ops.bench.history import recorder, search
 from firehose.ops.bench.postgres import binaries
 from firehose.testing import need
+
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_the_recorder_is_measured_against_one_insert_a_message() -> None:

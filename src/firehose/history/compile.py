@@ -230,6 +230,9 @@ def _filter(wanted: str) -> tuple[Index, bool]:
     if levels[0] != ROOT or "#" in levels or any(escape(unescape(level)) != level for level in levels if level != "+"):
         return Every(), False
     names = [None if level == "+" else unescape(level) for level in levels]
+    if "" in names:
+        # What is empty has no mark.
+        return Every(), False
     source, noun, predicate = [*names[1:4], None, None, None][:3]
     found = [] if source is None else [_one(marks.NAME, source)]
     exact = deep or len(levels) >= 4
@@ -249,7 +252,7 @@ def _project(names: list[str | None], *, deep: bool) -> tuple[Index, bool]:
     path = "/".join(known)
     if len(known) == len(names):
         if not deep:
-            return _one("p", path), True
+            return (_one("p", path), True) if known else (Every(), False)
         return (_or([_one("p", path), _one(marks.FOLDER, f"{path}/")]), True) if known else (Every(), True)
     return (_one(marks.FOLDER, f"{path}/"), False) if known else (Every(), False)
 
