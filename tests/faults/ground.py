@@ -26,7 +26,8 @@ from firehose.simulator.oracle import Findings
 from firehose.simulator.stage import Stage
 from firehose.testing import HubProcess
 
-CATCH_UP = 30.0
+CATCH_UP = 60.0
+"""Seconds for what was promised to arrive: a source that was away waits before it connects again."""
 Rows = list[tuple[str, Findings, dict[str, str], str]]
 ROWS: Rows = []
 
