@@ -279,7 +279,8 @@ def test_finds_and_counts_exactly_what_the_live_predicate_takes(
 
 
 @pytest.mark.parametrize("wanted", [
-    "events/zuul/change/merged", "events/+/odd/", "events/gerrit/change/merged/", "events/gerrit/change/merged//", "events",
+    "events/zuul/change/merged", "events/+/odd/", "events/gerrit/change/merged/", "events/gerrit/change/merged//",
+    "events",
 ])  # fmt: skip
 def test_topic_filters_see_what_is_empty(store: Store, wanted: str) -> None:
     events = [
