@@ -103,7 +103,7 @@ class SqliteStore(SqlStore):
         head, _, rest = one.partition("values (")
         places, _, tail = rest.partition(")")
         done = 0
-        for size in (400, 50) if rest else ():
+        for size in (2_000, 400, 50) if rest else ():
             many = f"{head}values {', '.join([f'({places})'] * size)}{tail}"
             while len(values) - done >= size:
                 self._writer.execute(many, list(chain.from_iterable(values[done : done + size])))
