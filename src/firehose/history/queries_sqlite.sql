@@ -49,8 +49,14 @@ select (select value from state where name = 'head'), (select value from state w
     (select coalesce(sum(n), 0) from counts where field = '' and width = 86400 and value = '');
 
 -- name: known
--- The first event with an identity.
-select min(sequence) from events where identity = ?;
+-- The first event with each of these identities, which are given as one blob, 16 bytes each.
+with recursive given (place, identity) as (
+    select 1, substr(?1, 1, 16)
+    union all
+    select place + 16, substr(?1, place + 16, 16) from given where place + 16 < length(?1)
+)
+select given.identity, min(events.sequence) from given cross join events on events.identity = given.identity
+group by given.identity;
 
 -- name: recorded_at
 -- When the first event at or after a sequence was recorded.
