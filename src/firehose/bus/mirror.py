@@ -142,7 +142,9 @@ class Mirror:
         self.state.cursor = events[-1].sequence
         metrics.mirrored_head.set(self.state.cursor)
         if self.state.acknowledged:
-            await self._save()
+            # An engine that is just away keeps nobody from reading on: the bookkeeping saves the cursor later.
+            with suppress(TryLater):
+                await self._save()
 
     async def _give_plain(self, events: list[Recorded]) -> None:
         if not self._public.is_connected:
