@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 from tests.pages.stage import Stage
 
 from firehose.testing import need
@@ -73,7 +73,8 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     context = await browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     complaints = Complaints()
     found = await context.new_page()
-    found.set_default_timeout(15_000)
+    found.set_default_timeout(45_000)
+    expect.set_options(timeout=45_000)
     complaints.watch(found)
     yield found
     assert not complaints
