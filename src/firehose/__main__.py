@@ -95,8 +95,10 @@ def run(parts: tuple[str, ...], file: Path | None, data: str) -> None:
 
 
 @main.command()
-@settings_option
-@data_option
+@click.option(
+    "--settings", "file", type=click.Path(path_type=Path), help="Settings file to start from [default: none]."
+)
+@click.option("--data", default="", help="Data folder [default: ./firehose-demo].")
 @click.option("--rate", type=click.FloatRange(0.2, 2_000), default=RATE, show_default=True, help="Deliveries a second.")
 @click.option("--seed", type=int, default=7, show_default=True, help="Another number, another world.")
 def demo(file: Path | None, data: str, rate: float, seed: int) -> None:
