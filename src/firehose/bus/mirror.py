@@ -39,7 +39,7 @@ class MirrorState(msgspec.Struct):
     """Where the mirror is: the last event given to MQTT, and whether anybody wants QoS 1."""
 
     cursor: int = 0
-    acknowledged: bool = False
+    acknowledged: bool = True  # until it was asked: sessions that are offline at a restart must not miss anything
 
 
 class Mirror:
