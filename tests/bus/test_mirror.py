@@ -185,6 +185,7 @@ async def test_the_mirror_takes_from_the_stream_what_the_ring_no_longer_holds(tm
     host, _, port = addresses.mqtt.rpartition(":")
     async with aiomqtt.Client(host, int(port)) as reader:
         await reader.subscribe("events/#")
+        crew.start("mirror connection", mirror.connection())
         crew.start("mirror", mirror.run())
         found = await take(reader, 700)
     await crew.stop()
