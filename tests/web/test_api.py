@@ -63,9 +63,23 @@ async def test_the_same_query_as_lines_feed_and_chart(desk: Desk) -> None:
     assert [json.loads(line)["id"] for line in lines.text.splitlines()] == ['<&"\x00', "1"]
     feed = ElementTree.fromstring((await desk.http.get("/v1/events?format=atom")).content)
     assert len(feed.findall(f"{ATOM}entry")) == 2
+    answer = await desk.http.get("/v1/events?label=x", headers={"accept": "application/feed+json"})
+    assert answer.headers["content-type"].startswith("application/feed+json")
+    assert (answer.json()["version"], len(answer.json()["items"])) == ("https://jsonfeed.org/version/1.1", 2)
     chart = await desk.http.get("/v1/events?q=kind:change.merged", headers={"accept": "image/svg+xml"})
     assert ElementTree.fromstring(chart.content).tag.endswith("svg")
     assert "2 events" in chart.text
+
+
+async def test_a_badge_says_how_many_and_escapes_what_it_is_told(desk: Desk) -> None:
+    await desk.give("1", "2")
+    answer = await desk.http.get("/v1/events", params={"format": "badge", "q": "kind:change.merged", "label": '<m"&>'})
+    assert answer.headers["content-type"].startswith("image/svg+xml")
+    badge = ElementTree.fromstring(answer.content)
+    assert badge.get("aria-label") == '<m"&>: 2 in 24 h'
+    named = await desk.http.get("/v1/events?format=badge&q=kind:nothing.such")
+    assert named.status_code == 200
+    assert "0 in 24 h" in named.text
 
 
 async def test_counts_by_group_and_time(desk: Desk) -> None:

@@ -50,6 +50,7 @@ _COMPRESSIBLE: Final = (
     "application/json",
     "application/problem+json",
     "application/atom+xml",
+    "application/feed+json",
     "application/x-ndjson",
     "application/javascript",
     "application/cloudevents",

@@ -1,7 +1,7 @@
 """`/v1/events`: pages of events by the common parameters, and one event by its sequence or id.
 
-In: parameters. Out: a JSON page with its cursor, NDJSON, an Atom feed or an SVG chart of the same query; browsers are
-sent to the page that shows it. A page that would cost too much is `partial`, its cursor goes on. `as=raw` gives what
+In: parameters. Out: a JSON page with its cursor, NDJSON, an Atom or JSON feed, an SVG chart or badge of that query;
+browsers are sent to the page that shows it. A page that would cost too much is `partial`, its cursor goes on. `as=raw` gives what
 the service sent (after redaction), `as=cdevents` the strict CDEvents form.
 """
 
@@ -21,17 +21,18 @@ from firehose.history.store import Page
 from firehose.query import params
 from firehose.query.explain import explain, plain
 from firehose.web import asked
-from firehose.web.api import chart, feed
+from firehose.web.api import badge, chart, feed
 from firehose.web.encodings import FORMS, renderer
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
 
 Asked = Request[Any, Any, Any]
-FORMATS: Final = ("json", "ndjson", "atom", "svg")
+FORMATS: Final = ("json", "ndjson", "atom", "jsonfeed", "svg", "badge")
 _MEDIA: Final = {
     "application/x-ndjson": "ndjson",
     "application/jsonl": "ndjson",
     "application/atom+xml": "atom",
+    "application/feed+json": "jsonfeed",
     "image/svg+xml": "svg",
     "text/html": "html",
     "application/json": "json",
@@ -46,7 +47,7 @@ _MEDIA: Final = {
 async def search(request: Asked, hub: GivenHub) -> Response[Any]:
     """A page of events."""
     given = asked.pairs(request.scope["query_string"])
-    wanted = asked.read(given, hub, also=("as", "format"))
+    wanted = asked.read(given, hub, also=("as", "format", "label"))
     form = asked.choice(given, "as", FORMS)
     kind = asked.choice(given, "format", ("", *FORMATS)) or negotiate(request.headers.get("accept", ""))
     query = [pair for pair in given if pair[0] not in ("format", "cursor")]
@@ -54,13 +55,16 @@ async def search(request: Asked, hub: GivenHub) -> Response[Any]:
         return Redirect(f"/search?{urlencode(query)}", status_code=303)
     if kind == "svg":
         return await chart.answer(hub, wanted)
+    if kind == "badge":
+        return await badge.answer(hub, wanted, asked.single(given, "label"))
     page = await find(hub, wanted)
     if kind == "ndjson":
         lines = [renderer(form)(event) for event in page.events]
         return Response(b"\n".join([*lines, b""]), media_type="application/x-ndjson", headers=_headers(page, query))
-    if kind == "atom":
+    if kind in ("atom", "jsonfeed"):
         words = plain(explain(wanted.node, hub.now()))
-        return Response(feed.atom(hub, page.events, words, urlencode(query)), media_type="application/atom+xml")
+        draw, media = (feed.atom, "application/atom+xml") if kind == "atom" else (feed.json, "application/feed+json")
+        return Response(draw(hub, page.events, words, urlencode(query)), media_type=media)
     body = page_json(page, query, hub.live.head, form)
     return Response(body, media_type="application/json", headers=_headers(page, query))
 

@@ -1,6 +1,6 @@
-"""Events as an Atom feed (RFC 4287).
+"""Events as an Atom feed (RFC 4287) and as a JSON Feed (version 1.1).
 
-In: events. Out: XML. Every text is a sender's, so all of it is escaped and what XML cannot carry is left out.
+In: events. Out: XML, JSON. Every text is a sender's, so all of it is escaped and what XML cannot carry is left out.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from xml.sax.saxutils import escape, quoteattr
+
+import msgspec
 
 from firehose.event import Recorded, rfc3339
 from firehose.web.hub import Hub
@@ -31,6 +33,38 @@ def atom(hub: Hub, events: Sequence[Recorded], words: str, query: str) -> bytes:
         f"<generator>Firehose</generator>{entries}</feed>"
     )
     return text.encode("utf-8", "replace")
+
+
+def json(hub: Hub, events: Sequence[Recorded], words: str, query: str) -> bytes:
+    """The same feed as JSON; the texts are plain, never HTML."""
+    base = hub.settings.public_url
+    return msgspec.json.encode(
+        {
+            "version": "https://jsonfeed.org/version/1.1",
+            "title": f"{hub.settings.hub.name}: {words}",
+            "home_page_url": f"{base}/search?{query}",
+            "feed_url": f"{base}/v1/events?{query}&format=jsonfeed",
+            "items": [_item(base, event) for event in events],
+        }
+    )
+
+
+def _item(base: str, event: Recorded) -> dict[str, object]:
+    envelope = event.envelope
+    said = envelope.summary or f"{envelope.kind} {envelope.subject}"
+    item: dict[str, object] = {
+        "id": f"{envelope.source}#{quote(envelope.id)}",
+        "url": f"{base}/events/{event.cursor}",
+        "title": said,
+        "content_text": said,
+        "date_published": rfc3339(envelope.time),
+        "date_modified": rfc3339(event.recorded),
+        "authors": [{"name": envelope.actor or event.name}],
+        "tags": [term for term in (envelope.kind, envelope.project) if term],
+    }
+    if urlsplit(envelope.link).scheme in ("http", "https"):
+        item["external_url"] = envelope.link
+    return item
 
 
 def _entry(base: str, event: Recorded) -> str:

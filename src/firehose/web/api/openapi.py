@@ -144,9 +144,10 @@ PATHS: Final[dict[str, Entry]] = {
         "A page of events.",
         {"description": "The page.", "content": {
             "application/json": {"schema": {"$ref": "#/components/schemas/Page"}}, "application/x-ndjson": {},
-            "application/atom+xml": {}, "image/svg+xml": {},
+            "application/atom+xml": {}, "application/feed+json": {}, "image/svg+xml": {},
         }},
-        [*_COMMON, *_PAGING, _AS, choice("format", "Instead of an Accept header.", FORMATS)], 400, 406, 503,
+        [*_COMMON, *_PAGING, _AS, choice("format", "Instead of an Accept header.", FORMATS),
+         query("label", "What a badge says on its left.", {"type": "string"})], 400, 406, 503,
     ),
     "/v1/events/{ref}": reading(
         "One event.", answer("The event.", "application/cloudevents+json", schema=_EVENT),
