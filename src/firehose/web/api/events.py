@@ -1,8 +1,8 @@
 """`/v1/events`: pages of events by the common parameters, and one event by its sequence or id.
 
 In: parameters. Out: a JSON page with its cursor, NDJSON, an Atom or JSON feed, an SVG chart or badge of that query;
-browsers are sent to the page that shows it. A page that would cost too much is `partial`, its cursor goes on. `as=raw` gives what
-the service sent (after redaction), `as=cdevents` the strict CDEvents form.
+browsers are sent to the page that shows it. A page that would cost too much is `partial`, its cursor goes on. `as=raw`
+gives what the service sent (after redaction), `as=cdevents` the strict CDEvents form.
 """
 
 from __future__ import annotations
