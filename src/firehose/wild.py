@@ -184,6 +184,10 @@ class Wild:
         for key, value in self._value.items():
             yield key, Wild(value, self, key)
 
+    def json(self) -> bytes:
+        """This part of the payload as JSON, for an event that is about one part only; `null` when it is missing."""
+        return b"null" if self._value is _MISSING else msgspec.json.encode(self._value)
+
     def _absent(self, wanted: str, default: _T) -> _T:
         if self.present or default is _KEEP:
             self._wrong(wanted)
