@@ -1,0 +1,55 @@
+"""One event in one line, as a chat room reads it, and many events as few lines.
+
+In: events. Out: plain text without line breaks or control characters: whoever sends the payload chose the words, and
+a room must not be made to see two messages, colours or commands. Links are the event's own, else its page here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from firehose.event import Recorded
+
+MANY: Final = 4
+"""So many events of one kind in one project and one batch are said as a number."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_PLURAL: Final = {"change": "changes", "branch": "branches", "story": "stories"}
+
+
+def tame(text: str) -> str:
+    """Text that is one line and nothing but text."""
+    return _CONTROL.sub(" ", text).strip()
+
+
+def line(event: Recorded, page: str = "") -> str:
+    """`summary  link`; without a summary the kind and the subject. `page` is this hub's page of the event."""
+    envelope = event.envelope
+    said = envelope.summary or f"{envelope.kind} {envelope.subject}"
+    return tame("  ".join(part for part in (said, envelope.link or page) if part))
+
+
+def gathered(events: Iterable[Recorded], pages: str = "", many: int = MANY) -> list[str]:
+    """The lines of a batch in order. Groups of at least `many` of one kind in one project become one line:
+    `12 changes merged in openstack/nova`, with the address `pages` + query if given."""
+    groups: dict[tuple[str, str], list[Recorded]] = {}
+    for event in events:
+        groups.setdefault((event.envelope.kind, event.envelope.project), []).append(event)
+    found: list[tuple[int, str]] = []
+    for (kind, project), own in groups.items():
+        if len(own) >= many:
+            found.append((own[0].sequence, _counted(kind, project, own, pages)))
+        else:
+            found += [(event.sequence, line(event, f"{pages}/events/{event.cursor}" if pages else "")) for event in own]
+    return [text for _, text in sorted(found)]
+
+
+def _counted(kind: str, project: str, events: Sequence[Recorded], pages: str) -> str:
+    thing, _, done = kind.partition(".")
+    noun = thing if len(events) == 1 else _PLURAL.get(thing, f"{thing}s")
+    where = f" in {project}" if project else ""
+    first, last = events[0].cursor, events[-1].cursor
+    query = f"kind={kind}" + (f"&project={project}" if project else "")
+    link = f"  {pages}/search?{query}&since={first}&until={last}" if pages else ""
+    return tame(f"{len(events)} {noun} {done.replace('.', ' ')}{where}{link}")
