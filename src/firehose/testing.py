@@ -45,6 +45,13 @@ def need(found: str | None, what: str) -> str:
     pytest.skip(f"{what} is not installed")
 
 
+def peer(name: str, program: str = "python") -> str:
+    """A program of a peer's own environment (`requirements/peers/<name>.txt`, made by `./run test` below `.peers`)."""
+    root = Path(os.environ.get("FIREHOSE_PEERS") or Path.cwd() / ".peers")
+    found = root / name / "bin" / program
+    return need(str(found) if found.exists() else None, f"{name}'s {program}")
+
+
 class HubProcess:
     """`firehose up` as a child, with its own folder, settings file and ports.
 
