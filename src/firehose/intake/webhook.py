@@ -146,7 +146,8 @@ def _check_token(scheme: Scheme, given: str, secrets: tuple[bytes, ...]) -> None
 
 def _check_standard(given: str, headers: Mapping[str, str], arrival: Arrival, secrets: tuple[bytes, ...]) -> None:
     """Standard Webhooks: a list of `v1,<base64>` over `id.timestamp.body`; one that fits is enough (rotation)."""
-    id_, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    # Weblate sends a fraction of a second in the header, and signs the whole seconds.
+    id_, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "").partition(".")[0]
     if not id_ or not (stamp.isascii() and stamp.isdigit() and len(stamp) < 16):
         raise Refused(
             "webhook-id and webhook-timestamp (seconds since 1970) must come with webhook-signature",

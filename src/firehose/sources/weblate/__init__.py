@@ -1,0 +1,5 @@
+"""Weblate, the translation platform, by its webhook add-on."""
+
+from firehose.sources.weblate.weblate import SOURCE
+
+__all__ = ["SOURCE"]
