@@ -108,7 +108,12 @@ _privates = msgspec.json.Decoder(Private)
 
 def identity(source: str, id_: str) -> str:
     """A fixed-length key for (source, id): 32 hex digits."""
-    return hashlib.blake2b(f"{source}\n{id_}".encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return digest(source, id_).hex()
+
+
+def digest(source: str, id_: str) -> bytes:
+    """The same as 16 bytes."""
+    return hashlib.blake2b(f"{source}\n{id_}".encode("utf-8", "replace"), digest_size=16).digest()
 
 
 def fingerprint(*parts: object) -> str:
@@ -251,6 +256,11 @@ class Recorded:
 
     def __repr__(self) -> str:
         return f"<Recorded {self.sequence} {self.envelope.kind} {self.envelope.subject}>"
+
+
+def sound(frame: bytes) -> bool:
+    """Whether bytes have the form of a frame, by a glance. A foreign hand can write anything to the stream."""
+    return frame.startswith(b"{") and frame.find(b"\n" + _HEAD) > 0
 
 
 def rfc3339(moment: datetime) -> str:

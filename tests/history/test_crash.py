@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from firehose.bus.contract import Message
+from firehose.bus.live import Live
 from firehose.bus.memory import MemoryBus
 from firehose.errors import TryLater
 from firehose.history.open import open_store
@@ -20,6 +21,7 @@ from firehose.history.recorder import Recorder
 from firehose.history.sqlite import SqliteStore
 from firehose.history.store import Store
 from firehose.ops.bench.world import END, World
+from firehose.plumbing import metrics
 from firehose.plumbing.tasks import Crew
 from firehose.query.parse import parse
 from firehose.query.tree import Everything
@@ -123,5 +125,33 @@ async def test_the_recorder_goes_on_when_there_is_room_again(tmp_path: Path) -> 
     limit_pages(store, 1_000_000)
     assert await reader.wait(4_000, 30)
     assert [e.sequence for chunk in store.replay(0) for e in chunk] == list(range(1, 4_001))
+    await crew.stop()
+    reader.close()
+
+
+FOREIGN = [
+    b"", b"not an event", b"{}\n", b'{}\n{"specversion":"1.0",', b"\xff\n\xfe", b'{}\n{"specversion":"1.0","id":3}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("whole_batch", [False, True], ids=["among-events", "nothing-else"])
+async def test_a_frame_that_is_no_event_is_passed_over_and_counted(tmp_path: Path, whole_batch: bool) -> None:
+    bus, store = MemoryBus(), SqliteStore(tmp_path / "h.db")
+    reader, crew, live = Reader(store), Crew(), Live()
+    events = [] if whole_batch else [event.frame for event in World().events(20)]
+    frames = [*FOREIGN, *events[:10], *FOREIGN, *events[10:], *FOREIGN]
+    await bus.publish([Message("events.x", str(number), frame) for number, frame in enumerate(frames)])
+    before = metrics.unreadable._value.get()
+    recorder = Recorder(bus, store, reader.recorded)
+    crew.start("recorder", recorder.run())
+    crew.start("live", live.follow(bus))
+    assert await reader.wait(len(frames), 30)
+    assert [event.frame for chunk in store.replay(0) for event in chunk] == events
+    assert metrics.unreadable._value.get() == before + 3 * len(FOREIGN)
+    await bus.publish([Message("events.x", "good", next(World().events(1)).frame)])
+    assert await reader.wait(len(frames) + 1, 30)
+    assert store.span().last == len(frames) + 1
+    assert await live.wait(len(frames), 30)
+    assert [event.sequence for event in live.since(len(frames)) or ()] == [len(frames) + 1]
     await crew.stop()
     reader.close()

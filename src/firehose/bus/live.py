@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 from firehose.bus.contract import Bus, Stored
-from firehose.event import Recorded
+from firehose.event import Recorded, sound
 from firehose.plumbing import metrics
 
 RING = 20_000
@@ -41,7 +41,7 @@ class Live:
     async def follow(self, bus: Bus) -> None:
         """Take in everything after `head`, without end."""
         async for batch in bus.follow(self.head):
-            self.take([recorded(stored) for stored in batch])
+            self.take([recorded(stored) for stored in batch if sound(stored.payload)])
 
     def take(self, events: Sequence[Recorded]) -> None:
         """Add events with rising sequences and wake the readers."""

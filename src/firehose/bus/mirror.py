@@ -21,7 +21,7 @@ from nats.aio.client import Client
 from firehose.bus.contract import Bus
 from firehose.bus.live import Live, recorded
 from firehose.errors import TryLater
-from firehose.event import Recorded
+from firehose.event import Recorded, sound
 from firehose.plumbing import metrics
 from firehose.plumbing.backoff import delays
 from firehose.plumbing.crashpoint import reach
@@ -165,6 +165,8 @@ class Mirror:
         )
 
     def _topics(self, event: Recorded) -> list[tuple[str, bytes]]:
+        if not sound(event.frame):
+            return []  # What a foreign hand wrote to the stream; the recorder says so.
         topics = [(event.envelope.topic, event.json)]
         if self._aliases:
             topics += [(alias, event.raw) for alias in event.private.alias]

@@ -1,8 +1,8 @@
 """Index terms: one inverted index answers text and fields alike, in both stores.
 
-In: an event. Out: its words as the index keeps them, and its marks: terms that no text can produce, one for each
-value that people filter by (`_kchange_2e_merged`). A query of any number of filters is then one merge of posting
-lists in the database, which stays quick when each filter alone is common and both together are rare.
+In: values of an event. Out: their marks: terms that no text can produce, one for each value that people filter by
+(`_kchange_2e_merged`). A query of any number of filters is then one merge of posting lists in the database, which
+stays quick when each filter alone is common and both together are rare.
 
 Terms are ASCII: `a-z0-9` stand for themselves, any other character is `_<hex>_`. Character by character, so a prefix
 of a value is a prefix of its term. Marks start with `_` and a letter beyond `f`, which no escape does.
@@ -13,9 +13,6 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from typing import Final
-
-from firehose.event import Recorded
-from firehose.query.words import searchable
 
 EVERY: Final = "_z"
 """The mark of every event: what a query of exclusions only starts from."""
@@ -49,7 +46,7 @@ def plain(text: str) -> str:
     return text.translate(_SPELLING)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def mark(letter: str, value: str) -> str:
     """The mark of a value. Long ones are cut, with a hash behind the cut."""
     term = plain(value)
@@ -63,12 +60,12 @@ def start(letter: str, prefix: str) -> str:
     return f"_{letter}{plain(prefix)[:MOST]}"
 
 
-@lru_cache(maxsize=65_536)
-def _often(name: str, uri: str, kind: str, type_: str, project: str) -> tuple[str, ...]:
-    """The marks that many events share."""
+@lru_cache(maxsize=8_192)
+def often(name: str, uri: str, kind: str, type_: str, project: str) -> str:
+    """The marks that many events share, with a space between."""
     noun, dot, _ = kind.partition(".")
     levels = project.split("/")[:-1]
-    return (
+    return " ".join((
         EVERY,
         mark(NAME, name),
         *_mark(URI, uri),
@@ -77,12 +74,13 @@ def _often(name: str, uri: str, kind: str, type_: str, project: str) -> tuple[st
         *_mark("t", type_),
         *_mark("p", project),
         *(mark(FOLDER, "/".join(levels[: depth + 1]) + "/") for depth in range(len(levels))),
-    )
+    ))  # fmt: skip
 
 
-@lru_cache(maxsize=16_384)
-def _who(actor: str, outcome: str, severity: str) -> tuple[str, ...]:
-    return (*_mark("w", actor), *_mark("o", outcome), *_mark("s", severity))
+@lru_cache(maxsize=8_192)
+def who(actor: str, outcome: str, severity: str) -> str:
+    """The marks of these three, each with a space before it."""
+    return "".join(f" {one}" for one in (*_mark("w", actor), *_mark("o", outcome), *_mark("s", severity)))
 
 
 def _mark(letter: str, value: str) -> tuple[str, ...]:
@@ -90,27 +88,22 @@ def _mark(letter: str, value: str) -> tuple[str, ...]:
     return (mark(letter, value),) if value else ()
 
 
-def marks(event: Recorded) -> list[str]:
-    """All marks of an event, each once."""
-    envelope = event.envelope
-    subject = _spell(envelope.subject)
-    found = [
-        *_often(event.name, envelope.source, envelope.kind, envelope.type, envelope.project),
-        *_who(envelope.actor, envelope.outcome, envelope.severity),
-        f"_u{subject}",
-        f"_i{_spell_once(envelope.id)}",
-    ]
-    if envelope.refs == envelope.subject:
-        found.append(f"_{REF}{subject}")
-    elif envelope.refs:
-        found.extend(f"_{REF}{_spell(ref)}" for ref in dict.fromkeys(envelope.refs.split(" ")) if ref)
+def own(id_: str, subject: str, refs: str) -> str:
+    """The marks of an event's id, subject and refs, each once, each with a space before it."""
+    spelled = _spell(subject)
+    found = f" _u{spelled} _i{_spell_once(id_)}"
+    if refs == subject:
+        return f"{found} _{REF}{spelled}" if refs else found
+    for ref in dict.fromkeys(refs.split(" ")) if refs else ():
+        if ref:
+            found += f" _{REF}{_spell(ref)}"
     return found
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _spell(value: str) -> str:
     """A value without the letter of its mark."""
-    return mark(REF, value)[2:]
+    return mark(REF, value)[2:] if len(value) > MOST // 8 else plain(value)
 
 
 def _spell_once(value: str) -> str:
@@ -118,9 +111,3 @@ def _spell_once(value: str) -> str:
     if len(value) <= MOST and value.isascii() and value.isalnum() and value == value.lower():
         return value
     return value.translate(_SPELLING) if len(value) <= MOST // 8 else mark(REF, value)[2:]
-
-
-def terms(event: Recorded) -> list[str]:
-    """The words of an event in order, as the index spells them."""
-    found = searchable(event)
-    return found if all(map(str.isascii, found)) else list(map(plain, found))

@@ -7,7 +7,9 @@ sequences, newest blocks first, instead of for all matches at once.
 
 from __future__ import annotations
 
-from struct import pack
+from functools import lru_cache
+from operator import add
+from struct import Struct, pack
 from typing import Final
 
 from firehose.history.compile import And, Every, Index, Or, Phrase
@@ -15,7 +17,10 @@ from firehose.history.compile import And, Every, Index, Or, Phrase
 BLOCK: Final = 13
 """Bits of a sequence below the number of its block: 8,192 events."""
 _MOST_POSITIONS: Final = 255
-_MOST_WORDS: Final = 16_383
+_MOST_WORDS: Final = 2_000
+_COUNT: Final = Struct("!i")
+_PLACES: Final = [pack("!xHH", 1, place).decode("latin-1") for place in range(1, _MOST_WORDS + 1)]
+"""What follows the word at each place: its end, one position, which."""
 
 
 def block_mark(block: int) -> str:
@@ -65,19 +70,30 @@ def only_excludes(index: Index) -> bool:
             return False
 
 
-def vector(words: list[str], marks: list[str]) -> bytes:
-    """A tsvector in its binary form: each term once, in order, words with their positions."""
-    places: dict[str, list[int]] = {}
-    for position, word in enumerate(words[:_MOST_WORDS], 1):
-        at = places.get(word)
-        if at is None:
-            places[word] = [position]
-        elif len(at) < _MOST_POSITIONS:
-            at.append(position)
-    parts = [pack("!i", len(places) + len(marks))]
-    entries = [(term, pack(f"!H{len(at)}H", len(at), *at)) for term, at in places.items()]
-    entries += [(term, b"\0\0") for term in marks]
-    entries.sort()
-    for term, positions in entries:
-        parts += (term.encode(), b"\0", positions)
-    return b"".join(parts)
+def vector(words: str, marks: str) -> bytes:
+    """A tsvector in its binary form: words with their positions, marks without; each term once, as PostgreSQL brings
+    them into its order by itself. Both are ASCII with spaces between; there is at least one mark."""
+    found = words.split(" ")[:_MOST_WORDS] if words else []
+    # All in one text, since a call per term would be most of the work.
+    placed = dict(zip(found, _PLACES, strict=False))
+    if len(placed) < len(found):
+        _repeat(found, placed)
+    text = "".join(map(add, placed, placed.values())) + marks.replace(" ", "\0\0\0") + "\0\0\0"
+    return _COUNT.pack(len(placed) + marks.count(" ") + 1) + text.encode("latin-1")
+
+
+def _repeat(words: list[str], placed: dict[str, str]) -> None:
+    """Note all places of the words that come more than once; `placed` has the last of each."""
+    first: dict[str, int] = {}
+    again: dict[str, list[int]] = {}
+    for place, word in enumerate(words, 1):
+        if first.setdefault(word, place) != place:
+            again.setdefault(word, [first[word]]).append(place)
+    for word, places in again.items():
+        placed[word] = _several(*places[:_MOST_POSITIONS])
+
+
+@lru_cache(maxsize=1_024)
+def _several(*places: int) -> str:
+    """What follows a word with several places."""
+    return pack(f"!xH{len(places)}H", len(places), *places).decode("latin-1")

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from struct import Struct
 from typing import Any, Final
 
@@ -210,12 +211,19 @@ def _next_size(size: int, found: int, most: int) -> int:
 
 def _binary(of: Row) -> bytes:
     """A row of COPY's binary form."""
-    terms = match_ts.vector(of.words, [*of.marks, match_ts.block_mark(of.sequence >> match_ts.BLOCK)])
-    fields = [text.replace("\0", "\ufffd").encode("utf-8", "replace") for text in (*of.groups, of.subject)]
-    parts = [_NUMBERS.pack(13, 8, of.sequence, 8, of.recorded, 8, of.time, 16), of.identity]
-    for field in (*fields, terms, of.body):
-        parts += (_LENGTH.pack(len(field)), field)
-    return b"".join(parts)
+    terms = match_ts.vector(of.words, f"{of.marks} {match_ts.block_mark(of.sequence >> match_ts.BLOCK)}")
+    return b"".join((
+        _NUMBERS.pack(13, 8, of.sequence, 8, of.recorded, 8, of.time, 16), of.identity,
+        *map(_field, of.groups), _field(of.subject),
+        _LENGTH.pack(len(terms)), terms, _LENGTH.pack(len(of.body)), of.body,
+    ))  # fmt: skip
+
+
+@lru_cache(maxsize=8_192)
+def _field(text: str) -> bytes:
+    """A text with its length before it. Most come again."""
+    field = text.replace("\0", "\ufffd").encode("utf-8", "replace")
+    return _LENGTH.pack(len(field)) + field
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from firehose.plumbing.crashpoint import reach
 
 log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
+_Prepared = tuple[Sequence[Row], int]
 BATCH: Final = 4_000
 """Events in one transaction at most. Under load larger batches, when it is quiet one event at a time."""
 
@@ -61,7 +62,7 @@ class Recorder:
         self._tell()
         await self._look_for_gap()
         self._room.set()
-        prepared: asyncio.Queue[Sequence[Row]] = asyncio.Queue(1)
+        prepared: asyncio.Queue[_Prepared] = asyncio.Queue(1)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow(), name="recorder.follow")
             group.create_task(self._prepare(prepared), name="recorder.prepare")
@@ -75,7 +76,7 @@ class Recorder:
             if len(self._waiting) >= 2 * BATCH:
                 self._room.clear()
 
-    async def _prepare(self, prepared: asyncio.Queue[Sequence[Row]]) -> None:
+    async def _prepare(self, prepared: asyncio.Queue[_Prepared]) -> None:
         while True:
             await self._some.wait()
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
@@ -84,17 +85,17 @@ class Recorder:
             if len(self._waiting) < 2 * BATCH:
                 self._room.set()
             made = await self._in(self._preparer, partial(self._made, batch))
-            await prepared.put(made)
+            await prepared.put((made, batch[-1].sequence))
 
     def _made(self, batch: Sequence[Stored]) -> Sequence[Row]:
         return self._store.prepare(list(map(recorded, batch)))
 
-    async def _write(self, prepared: asyncio.Queue[Sequence[Row]]) -> None:
+    async def _write(self, prepared: asyncio.Queue[_Prepared]) -> None:
         while True:
-            await self._commit(await prepared.get())
+            await self._commit(*await prepared.get())
 
-    async def _commit(self, batch: Sequence[Row]) -> None:
-        """Until it is on disk."""
+    async def _commit(self, batch: Sequence[Row], upto: int) -> None:
+        """Until it is on disk. `upto`: the last sequence looked at, also when it was no event."""
         for delay in delays(0.2, 10):
             try:
                 await self._in(self._writer, lambda: self._transact(batch))
@@ -104,7 +105,7 @@ class Recorder:
                 await asyncio.sleep(delay)
                 continue
             break
-        self.head = max(self.head, batch[-1].sequence)
+        self.head = max(self.head, upto)
         self._tell()
 
     def _transact(self, batch: Sequence[Row]) -> None:

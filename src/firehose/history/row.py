@@ -6,15 +6,22 @@ In: `Recorded`. Out: `Row`. Both stores keep the same columns and the same terms
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
 import msgspec
+import structlog
 
-from firehose.event import Recorded, identity
-from firehose.history.marks import marks, terms
+from firehose.event import Recorded, digest
+from firehose.history.marks import often, own, plain, who
+from firehose.plumbing import metrics
+from firehose.query.words import words
+from firehose.subject import source_of
+
+log = structlog.get_logger(__name__)
 
 GROUPS: Final = ("source", "kind", "project", "actor", "outcome", "severity")
 """What counts can be grouped by; the roll-ups hold each of them, and the total under ""."""
@@ -24,8 +31,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """One event. Times in microseconds since 1970. `groups` are the values of `GROUPS`, in that order. `body` is the
-    packed frame."""
+    """One event. Times in microseconds since 1970. `groups` are the values of `GROUPS`, in that order. `words` and
+    `marks` are its index terms with spaces between. `body` is the packed frame."""
 
     sequence: int
     recorded: int
@@ -33,30 +40,87 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     identity: bytes
     groups: tuple[str, ...]
     subject: str
-    words: list[str]
-    marks: list[str]
+    words: str
+    marks: str
     body: bytes
 
 
-def rows(events: Sequence[Recorded], bodies: Sequence[bytes]) -> list[Row]:
-    """The events for the store, with their packed frames."""
-    return [row(event, body) for event, body in zip(events, bodies, strict=True)]
+class _Seen(msgspec.Struct, frozen=True, gc=False):
+    """What of an envelope the columns and the index need: the payload is passed over, which is most of the work."""
+
+    id: str
+    source: str
+    type: str
+    kind: str
+    subject: str
+    time: datetime
+    topic: str
+    project: str = ""
+    actor: str = ""
+    summary: str = ""
+    outcome: str = ""
+    severity: str = ""
+    refs: str = ""
+
+
+class _Text(msgspec.Struct, frozen=True, gc=False):
+    """The private line's part of the index."""
+
+    text: str = ""
+
+
+_decode: Final = msgspec.json.Decoder(_Seen).decode
+_private: Final = msgspec.json.Decoder(_Text).decode
+_name: Final = lru_cache(maxsize=4_096)(source_of)
+
+
+def rows(events: Sequence[Recorded], pack: Callable[[Sequence[bytes]], Sequence[bytes]]) -> list[Row]:
+    """The events for the store, their frames packed by `pack`. A frame that is no event (a foreign hand wrote to the
+    stream) is left out and told: it must not keep everything after it from being recorded."""
+    try:
+        return list(map(row, events, pack([event.frame for event in events])))
+    except ValueError:
+        sound = list(filter(readable, events))
+        return list(map(row, sound, pack([event.frame for event in sound])))
+
+
+def readable(event: Recorded) -> bool:
+    """Whether a frame is an event; what is not is logged and counted."""
+    try:
+        row(event)
+    except ValueError as problem:
+        metrics.unreadable.inc()
+        log.error("a frame in the stream is no event and is not recorded", sequence=event.sequence, cause=str(problem))
+        return False
+    return True
 
 
 def row(event: Recorded, body: bytes = b"") -> Row:
-    """The event for the store."""
-    envelope = event.envelope
+    """The event for the store, in one pass: this is done for every event, and its time is the recorder's rate."""
+    frame = event.frame
+    cut = frame.index(b"\n")
+    seen = _decode(memoryview(frame)[cut + 1 :])
+    text = "" if cut == 2 else _private(frame[:cut]).text
+    name, subject, project, actor = _name(seen.topic), seen.subject, seen.project, seen.actor
+    kind, outcome, severity = seen.kind, seen.outcome, seen.severity
     return Row(
         event.sequence,
         micros(event.recorded),
-        micros(envelope.time),
-        bytes.fromhex(identity(envelope.source, envelope.id)),
-        (event.name, envelope.kind, envelope.project, envelope.actor, envelope.outcome, envelope.severity),
-        envelope.subject,
-        terms(event),
-        marks(event),
+        micros(seen.time),
+        digest(seen.source, seen.id),
+        (name, kind, project, actor, outcome, severity),
+        subject,
+        terms(f"{seen.summary}\n{project}\n{subject}\n{actor}\n{text}"),
+        often(name, seen.source, kind, seen.type, project) + who(actor, outcome, severity)
+        + own(seen.id, subject, seen.refs),
         body,
-    )
+    )  # fmt: skip
+
+
+def terms(text: str) -> str:
+    """The words of a text in order, as the index spells them."""
+    found = " ".join(words(text))
+    return found if found.isascii() else " ".join(map(plain, found.split(" ")))
 
 
 def tally(of: Sequence[Row]) -> dict[tuple[str, int, str, int], int]:

@@ -91,16 +91,17 @@ class SqlStore(ABC):
 
     def prepare(self, events: Sequence[Recorded]) -> list[Row]:
         """See `store.Store.prepare`."""
-        frames = [event.frame for event in events]
         if self._samples is not None:
-            self._learn(frames)
-        return rows(events, self._packer.pack_all(frames))
+            self._learn([event.frame for event in events])
+        return rows(events, self._packer.pack_all)
 
     def write(self, prepared: Sequence[Row]) -> None:
         """See `store.Store.write`."""
         with self._transaction():
             head = dict(self._do("state"))["head"]
-            fresh = [new for new in prepared if new.sequence > head or not self._present(new.sequence)]
+            fresh = prepared
+            if prepared and prepared[0].sequence <= head:
+                fresh = [new for new in prepared if new.sequence > head or not self._present(new.sequence)]
             if fresh:
                 self._insert(fresh)
                 self._note(fresh)

@@ -170,7 +170,7 @@ class SqliteStore(SqlStore):
 
 
 def _terms(of: Row) -> str:
-    return " ".join((*of.words, *of.marks))
+    return f"{of.words} {of.marks}"
 
 
 @contextmanager

@@ -25,6 +25,9 @@ ack_seconds = Histogram(
 )
 head = Gauge("firehose_stream_head", "Sequence of the newest event in the stream", registry=REGISTRY)
 recorded_head = Gauge("firehose_recorded_head", "Sequence of the newest event in the history", registry=REGISTRY)
+unreadable = Counter(
+    "firehose_unreadable_frames", "Frames in the stream that are no event and are not recorded", registry=REGISTRY
+)
 mirrored_head = Gauge("firehose_mirrored_head", "Sequence of the newest event given to MQTT", registry=REGISTRY)
 readers = Gauge("firehose_readers", "Open live streams by encoding", ["encoding"], registry=REGISTRY)
 delivered = Counter("firehose_delivered", "Events written to live streams", ["encoding"], registry=REGISTRY)

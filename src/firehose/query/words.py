@@ -22,7 +22,9 @@ def words(text: str) -> list[str]:
     if text.isascii():
         # The same words, three times as fast: most text is ASCII, and the recorder does this for every event.
         found = text.lower().encode().translate(_ASCII).decode().split()
-        return found[:MOST] if len(text) <= LONGEST else [word[:LONGEST] for word in found[:MOST]]
+        if len(found) > MOST:
+            del found[MOST:]
+        return [word[:LONGEST] for word in found] if found and len(max(found, key=len)) > LONGEST else found
     return [word[:LONGEST] for word in _WORD.findall(text.lower())[:MOST]]
 
 
