@@ -91,7 +91,7 @@ def run(parts: tuple[str, ...], file: Path | None, data: str) -> None:
     \b
     Example: firehose run web --settings firehose.toml
     """
-    serve(Context(file, data).settings(), frozenset(parts))
+    serve(Context(file, data).settings(), frozenset(parts), apart=False)
 
 
 @main.command()
@@ -122,24 +122,26 @@ async def _demo(settings: Settings, played: Demo, rate: float) -> None:
         await _serve(staged, frozenset(PARTS), beside=lambda stop: played.run(addresses(staged), stop, rate=rate))
 
 
-def serve(settings: Settings, parts: frozenset[str]) -> None:
+def serve(settings: Settings, parts: frozenset[str], *, apart: bool = True) -> None:
     """Run an app until Ctrl-C or SIGTERM."""
     log.configure(settings.hub.log)
-    uvloop.run(_serve(settings, parts))
+    uvloop.run(_serve(settings, parts, apart=apart))
 
 
 async def _serve(
     settings: Settings,
     parts: frozenset[str],
     beside: Callable[[asyncio.Event], Coroutine[Any, Any, None]] | None = None,
+    *,
+    apart: bool = True,
 ) -> None:
-    app = App(settings, parts)
+    app = App(settings, parts, apart=apart)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, app.ask_to_stop)
     await app.start()
     collector.settle()
-    click.echo(banner(settings), err=True)
+    click.echo(banner(settings, parts), err=True)
     if beside is not None:
         app.crew.start("simulator", beside(asyncio.Event()))
     try:
@@ -149,13 +151,17 @@ async def _serve(
     click.echo("firehose: stopped", err=True)
 
 
-def banner(settings: Settings) -> str:
+def banner(settings: Settings, parts: frozenset[str]) -> str:
     """The line that says where everything listens."""
-    places = [f"pages and API {settings.public_url}/", f"MQTT mqtt://{settings.mqtt.listen}"]
-    if settings.mqtt.websocket:
+    places = [f"pages and API {settings.public_url}/"] if "web" in parts else []
+    if "mirror" in parts:
+        places.append(f"MQTT mqtt://{settings.mqtt.listen}")
+    if "mirror" in parts and settings.mqtt.websocket:
         scheme = "wss" if settings.mqtt.tls_cert else "ws"
         places.append(f"MQTT over WebSocket {scheme}://{settings.mqtt.websocket}/mqtt")
-    return f"firehose: ready. {', '.join(places)}. Data in {settings.data}. Ctrl-C stops it."
+    running = "ready" if parts == set(PARTS) else f"{', '.join(sorted(parts))} ready"
+    where = f"{', '.join(places)}. " if places else ""
+    return f"firehose: {running}. {where}Data in {settings.data}. Ctrl-C stops it."
 
 
 for command in (

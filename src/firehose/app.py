@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -15,27 +16,27 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from firehose import recording
 from firehose import source as source_kinds
 from firehose.access.tokens import Tokens
 from firehose.bus import tls_front
-from firehose.bus.engine import Addresses, Engine, EngineSettings, check_free
+from firehose.bus.engine import Addresses, Engine, EngineSettings, check_free, running, unchanged
 from firehose.bus.engine_config import Producer
 from firehose.bus.live import Live
 from firehose.bus.mirror import Mirror
 from firehose.bus.nats import NatsBus, connect
 from firehose.errors import Broken, TryLater
-from firehose.history.dumping import dump_hourly
-from firehose.history.dumps import Dumps
 from firehose.history.open import open_store
 from firehose.history.reader import Reader
-from firehose.history.recorder import Recorder
-from firehose.history.retention import keep, rules
+from firehose.history.retention import rules
 from firehose.intake.connections import connections
 from firehose.intake.freshness import Freshness
 from firehose.intake.gate import Gate
 from firehose.intake.inbound import Inbound
 from firehose.intake.instance import Instance
 from firehose.intake.ledger import Ledger
+from firehose.plumbing import metrics
+from firehose.plumbing.child import Child
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
 from firehose.settings import Settings, secret
@@ -48,11 +49,12 @@ LEDGER_SECONDS: Final = 5.0
 
 
 class App:
-    """One hub process. `start()`, then `wait()`, then `stop()`."""
+    """One hub process. `start()`, then `wait()`, then `stop()`. `apart`: the recorder is a child process of it."""
 
-    def __init__(self, settings: Settings, parts: frozenset[str] = frozenset(PARTS)) -> None:
+    def __init__(self, settings: Settings, parts: frozenset[str] = frozenset(PARTS), *, apart: bool = False) -> None:
         self.settings = settings
         self.parts = parts
+        self.apart = apart
         self.crew = Crew()
         self.engine: Engine | None = None
         self.hub: Hub | None = None
@@ -60,15 +62,16 @@ class App:
         self._closing: list[Any] = []
         self._closing_last: list[Any] = []
 
-    async def start(self) -> Hub:
-        """Bring everything up; `Broken` says what is in the way, and nothing is left running then."""
+    async def start(self) -> Hub | None:
+        """Bring everything up; `Broken` says what is in the way, and nothing is left running then. None: the parts
+        need no hub."""
         try:
             return await self._start()
         except BaseException:
             await self.stop()
             raise
 
-    async def _start(self) -> Hub:
+    async def _start(self) -> Hub | None:
         settings = self.settings
         settings.data.mkdir(parents=True, exist_ok=True)
         instances = load_instances(settings)
@@ -83,19 +86,15 @@ class App:
         await bus.prepare(
             replicas=engine.replicas, keep_days=engine.keep_days, keep_gib=engine.keep_gib, first=head + 1
         )
+        self._start_recorder(bus, reader, addresses)
+        if self.parts == {"recorder"}:
+            return None
         live = Live()
         live.start_at(max((await bus.span()).last, head))
         ledger = await self._open_ledger(bus, instances)
         gate = Gate(bus, ledger, instances, reader.known)
         self.crew.start("live", live.follow(bus))
         self.crew.start("gate", gate.run())
-        recorder = Recorder(bus, store, reader.recorded)
-        if "recorder" in self.parts:
-            self.crew.start("recorder", recorder.run())
-            dumps = Dumps(settings.data / "dumps", settings.data / "keys" / "dumps.key")
-            self.crew.start("dumps", dump_hourly(dumps, reader, bus, now))
-            if settings.history.keep:
-                self.crew.start("retention", keep(store, rules(settings.history.keep, now()), now))
         if "mirror" in self.parts:
             await self._start_mirror(bus, live, ledger, addresses)
         if "sources" in self.parts:
@@ -152,9 +151,13 @@ class App:
         settings = self.settings
         if settings.engine.urls:
             return external(settings)
+        folder = settings.data / "engine"
+        if self.parts != set(PARTS) and (addresses := running(folder)) is not None:
+            self.crew.start("engine", unchanged(folder, addresses))
+            return addresses
         self.engine = Engine(
             EngineSettings(
-                folder=settings.data / "engine",
+                folder=folder,
                 binary=settings.engine.binary,
                 nats=settings.engine.listen,
                 mqtt=settings.mqtt.listen,
@@ -179,6 +182,29 @@ class App:
         client = await connect(addresses.nats, user=user, password=password, name=user)
         self._clients.append(client)
         return client
+
+    def _start_recorder(self, bus: NatsBus, reader: Reader, addresses: Addresses) -> None:
+        settings = self.settings
+        if "recorder" not in self.parts:
+            self.crew.start("recorder's head", reader.look())
+        elif not self.apart:
+            recording.start(self.crew, bus, reader, settings.data, settings.history)
+        else:
+            if settings.history.keep:
+                rules(settings.history.keep, now())  # what is wrong with them is said here
+            job = recording.Job(
+                nats=addresses.nats, password=addresses.hub_password, data=str(settings.data),
+                history=settings.history, log=settings.hub.log, terminal=sys.stderr.isatty(),
+            )  # fmt: skip
+            child = Child(
+                "recorder",
+                ["firehose.recording"],
+                msgspec.json.encode(job),
+                lambda line: told(reader, int(line)),
+                metrics.recorder_restarts.inc,
+            )
+            self._closing_last.append(child.stop)
+            self.crew.start("recorder", child.run())
 
     async def _start_mirror(self, bus: NatsBus, live: Live, ledger: Ledger, addresses: Addresses) -> None:
         public = await self._connect("mirror", addresses)
@@ -205,11 +231,20 @@ class App:
         ledger = Ledger(now)
         for instance in instances.values():
             ledger.open(msgspec.structs.replace(instance.opening, since=now()))
-        kept = await bus.get("ledger", "books")
+        # Parts in processes of their own keep books of their own.
+        shared = {"sources", "web"} <= self.parts
+        key = "books" if shared else "-".join(["books", *sorted(self.parts)])
+        kept = await bus.get("ledger", key)
         if kept:
             ledger.restore(kept)
-        self.crew.start("ledger", keep_books(bus, ledger))
+        self.crew.start("ledger", keep_books(bus, ledger, key))
         return ledger
+
+
+def told(reader: Reader, head: int) -> None:
+    """The recorder's process says how far it is."""
+    metrics.recorded_head.set(head)
+    reader.recorded(head)
 
 
 async def close_all(closing: list[Any]) -> None:
@@ -236,7 +271,7 @@ def external(settings: Settings) -> Addresses:
     )  # fmt: skip
 
 
-async def keep_books(bus: NatsBus, ledger: Ledger) -> None:
+async def keep_books(bus: NatsBus, ledger: Ledger, key: str) -> None:
     """Write the ledger's counts to the bus now and then, so that a restart does not lose them."""
     last = b""
     while True:
@@ -245,7 +280,7 @@ async def keep_books(bus: NatsBus, ledger: Ledger) -> None:
         if books != last:
             with logged("keeping the books"):
                 try:
-                    await bus.put("ledger", "books", books)
+                    await bus.put("ledger", key, books)
                     last = books
                 except TryLater as error:
                     log.debug("the books wait", error=error.detail)

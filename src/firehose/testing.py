@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -130,12 +131,23 @@ class HubProcess:
 
     def engine_pid(self) -> int:
         """The process number of the engine child."""
+        return self._child("nats-server")
+
+    def recorder_pid(self) -> int:
+        """The process number of the recorder; 0 while there is none."""
+        try:
+            return self._child("firehose.recording")
+        except AssertionError:
+            return 0
+
+    def _child(self, word: str) -> int:
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for child in children:
-            if "nats-server" in Path(f"/proc/{child}/cmdline").read_text():
-                return int(child)
-        raise AssertionError("the hub has no engine child")
+            with suppress(OSError):  # it may end while we look
+                if word in Path(f"/proc/{child}/cmdline").read_text():
+                    return int(child)
+        raise AssertionError(f"the hub has no child {word}")
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """End the hub the hard way and wait for it."""

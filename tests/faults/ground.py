@@ -83,6 +83,13 @@ class Ground:
         assert process is not None
         await self.until(lambda: process.poll() is not None, 30, "the hub did not reach its crash point")
 
+    async def recorder(self, other_than: int = 0) -> int:
+        """The number of the recorder's process, once there is one that is not `other_than`."""
+        await self.until(
+            lambda: self.hub.recorder_pid() not in (0, other_than), 30, f"no recorder other than {other_than}"
+        )
+        return self.hub.recorder_pid()
+
     async def verdict(self, name: str, note: str = "") -> Verdict:
         """Stop emitting, let everything arrive, and judge."""
         self._stop.set()
@@ -146,11 +153,15 @@ def gap(reader: Reader, wanted: list[int]) -> str:
 
 @asynccontextmanager
 async def proving_ground(
-    folder: Path, *, environ: Mapping[str, str] | None = None, data: Path | None = None
+    folder: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    data: Path | None = None,
+    prepared: Callable[[Stage], HubProcess] | None = None,
 ) -> AsyncIterator[Ground]:
-    """A hub with all simulated sources connected and three readers at work."""
+    """A hub with all simulated sources connected and three readers at work. `prepared` makes another kind of hub."""
     async with Stage(folder / "stage") as stage:
-        hub = HubProcess(folder / "hub", toml(stage.settings()))
+        hub = prepared(stage) if prepared else HubProcess(folder / "hub", toml(stage.settings()))
         if data is not None:
             hub.data = data
             hub.file.write_text(hub.file.read_text().replace(str(folder / "hub" / "data"), str(data)))

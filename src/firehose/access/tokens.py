@@ -8,6 +8,7 @@ is enough; nobody can guess it, and no salt or slow hash is needed. Every decisi
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -85,9 +86,12 @@ class Tokens:
             # Made by hand first, so that nobody else may read it even for a moment.
             os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
             self._database = sqlite3.connect(file, timeout=5, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = FULL")
-            self._database.executescript(_SCHEMA)
+            with file.with_name(f"{file.name}-lock").open("a") as door:
+                # SQLite refuses instead of waiting where two processes switch a new file to WAL at once.
+                fcntl.flock(door, fcntl.LOCK_EX)
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise Broken(f"cannot open the tokens in {file}: {error}", code=3) from None
 

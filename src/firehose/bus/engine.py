@@ -8,13 +8,11 @@ lines become ours. It knows nothing of streams: that is `nats.py`.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import os
 import re
 import secrets
 import shutil
-import signal
 import socket
 import sys
 import sysconfig
@@ -30,10 +28,13 @@ from firehose.bus.engine_config import EngineConfig, Producer, render
 from firehose.errors import Broken
 from firehose.plumbing import metrics
 from firehose.plumbing.backoff import delays
+from firehose.plumbing.child import die_with_parent
 from firehose.plumbing.clock import monotonic
 
 log = structlog.get_logger("engine")
 START_SECONDS = 60.0
+ADDRESSES = "addresses.json"
+"""Where the engine listens, and the hub's passwords, for other parts of the same hub; mode 0600."""
 LOOK_SECONDS = 1.0
 ROOM = 16 * 2**20
 """Free bytes with which an engine is worth starting again after its disk was full."""
@@ -112,6 +113,9 @@ class Engine:
         file.write_text(render(self._config))
         self._check_listeners()
         await self._spawn(file)
+        told = folder / ADDRESSES
+        told.touch(mode=0o600)
+        told.write_bytes(msgspec.json.encode(self.addresses))
         return self.addresses
 
     async def watch(self) -> None:
@@ -192,7 +196,7 @@ class Engine:
         self._stuck = False
         process = await asyncio.create_subprocess_exec(
             binary, "-c", str(file), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE, preexec_fn=_die_with_parent, start_new_session=True,
+            stderr=asyncio.subprocess.PIPE, preexec_fn=die_with_parent, start_new_session=True,
             pass_fds=(self._lock.fileno(),) if self._lock else (),
         )  # fmt: skip
         self._process = process
@@ -232,6 +236,25 @@ class Engine:
                 self._last_error = words
                 self._stuck = self._stuck or _NO_ROOM in words or _STREAM_SHUT in words
             getattr(log, level)(words)
+
+
+def running(folder: Path) -> Addresses | None:
+    """The engine that another process of this hub runs in a folder; None when nobody does."""
+    with suppress(OSError, msgspec.DecodeError), (folder / "lock").open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return msgspec.json.decode((folder / ADDRESSES).read_bytes(), type=Addresses)
+    return None
+
+
+async def unchanged(folder: Path, addresses: Addresses) -> None:
+    """Watch the engine that another process runs. Returns never; `Broken` when it was started anew elsewhere."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        with suppress(OSError, msgspec.DecodeError):
+            if msgspec.json.decode((folder / ADDRESSES).read_bytes(), type=Addresses) != addresses:
+                raise Broken("the hub whose engine this part used was started anew; start this part again", code=1)
 
 
 def has_room(folder: Path) -> bool:
@@ -313,9 +336,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _die_with_parent() -> None:
-    # PR_SET_PDEATHSIG: a hub that was killed must not leave an engine behind that holds ports and folder.
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)

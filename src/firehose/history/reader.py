@@ -11,12 +11,19 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
+import structlog
+
+from firehose.errors import TryLater
 from firehose.event import Recorded
 from firehose.history.store import Count, Page, Span, Store
+from firehose.plumbing import metrics
 from firehose.query.tree import Node
 
+log = structlog.get_logger(__name__)
+LOOK_SECONDS: Final = 0.25
+"""How often the store is asked for its head where nobody tells it."""
 _T = TypeVar("_T")
 
 
@@ -100,8 +107,8 @@ class Reader:
             news.set_result(None)
 
     async def wait(self, sequence: int, seconds: float) -> bool:
-        """Until the history holds a sequence; False when `seconds` passed first. Without a recorder in this process
-        it looks into the store once."""
+        """Until the history holds a sequence; False when `seconds` passed first. Somebody must tell `recorded`: the
+        recorder, or `look` where it runs elsewhere."""
         deadline = asyncio.get_running_loop().time() + seconds
         if self._head < sequence:
             self._head = max(self._head, (await self.span()).last)
@@ -116,6 +123,18 @@ class Reader:
             except TimeoutError:
                 return False
         return True
+
+    async def look(self) -> None:
+        """Where the recorder is on another machine: see for ourselves how far it is. Never returns."""
+        while True:
+            try:
+                head = (await self.span()).last
+                if head != self._head:
+                    self.recorded(head)
+                    metrics.recorded_head.set(head)
+            except TryLater as problem:
+                log.debug("the history does not say how far it is", cause=problem.detail)
+            await asyncio.sleep(LOOK_SECONDS)
 
     def close(self) -> None:
         """Wait for the questions that run, then let go of the store."""

@@ -7,6 +7,7 @@ A search walks windows of sequences and stops at its time limit with a cursor, s
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +41,7 @@ class SqliteStore(SqlStore):
         with _trouble():
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._connect()
-            self._migrate()
+            self._create()
         super().__init__(budget, samples)
 
     def known(self, identities: Sequence[str]) -> Mapping[str, int]:
@@ -158,15 +159,24 @@ class SqliteStore(SqlStore):
         )
         with self._opening:
             self._connections.append(connection)
-        for pragma in ("journal_mode = wal", "synchronous = full", "cache_size = -32768", "temp_store = memory"):
+        for pragma in ("synchronous = full", "cache_size = -32768", "temp_store = memory"):
             connection.execute(f"pragma {pragma}")
         return connection
 
-    def _migrate(self) -> None:
-        self._writer.execute("create table if not exists migrations (name text primary key) without rowid")
-        applied = [name for (name,) in self._writer.execute("select name from migrations")]
-        for name, script in missing("sqlite", applied):
-            self._writer.executescript(f"begin immediate; {script}\ninsert into migrations values ('{name}'); commit;")
+    def _create(self) -> None:
+        """The file and its schema, by one process at a time: several parts of a hub may start at once.
+
+        SQLite does not wait where two connections switch a new file to WAL, it refuses; so a lock file stands before.
+        """
+        with Path(f"{self._path}-lock").open("a") as door:
+            fcntl.flock(door, fcntl.LOCK_EX)
+            self._writer.execute("pragma journal_mode = wal")
+            self._writer.execute("create table if not exists migrations (name text primary key) without rowid")
+            applied = [name for (name,) in self._writer.execute("select name from migrations")]
+            for name, script in missing("sqlite", applied):
+                self._writer.executescript(
+                    f"begin immediate; {script}\ninsert into migrations values ('{name}'); commit;"
+                )
 
 
 def _terms(of: Row) -> str:

@@ -33,6 +33,7 @@ readers = Gauge("firehose_readers", "Open live streams by encoding", ["encoding"
 delivered = Counter("firehose_delivered", "Events written to live streams", ["encoding"], registry=REGISTRY)
 goodbyes = Counter("firehose_goodbyes", "Live streams that the hub ended, by cause", ["cause"], registry=REGISTRY)
 engine_restarts = Counter("firehose_engine_restarts", "Restarts of the embedded engine", registry=REGISTRY)
+recorder_restarts = Counter("firehose_recorder_restarts", "Restarts of the recorder's process", registry=REGISTRY)
 spooled = Gauge("firehose_spooled", "Deliveries that wait on disk for the stream", ["source"], registry=REGISTRY)
 
 

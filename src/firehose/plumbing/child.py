@@ -1,0 +1,101 @@
+"""A part of the program as a process of its own: started, watched, started again, stopped.
+
+In: a module to run, bytes for its standard input. Out: the lines of its standard output, one call each; its log goes to
+our standard error. Standard input stays open as long as we live: its end tells the child to stop, also when we were
+killed. It knows nothing of what the child does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from firehose.plumbing.backoff import delays
+from firehose.plumbing.clock import monotonic
+
+log = structlog.get_logger("child")
+STOP_SECONDS: Final = 10.0
+STEADY_SECONDS: Final = 60.0
+"""A child that ran so long and then ends is started again without a long pause."""
+CRASH: Final = "FIREHOSE_CRASH"
+
+
+class Child:
+    """One supervised process: `python -m <module>`. `heard` gets each line; `ended` is called at every unwanted end."""
+
+    def __init__(
+        self,
+        name: str,
+        module: Sequence[str],
+        told: bytes,
+        heard: Callable[[bytes], None],
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name = name
+        self.pid = 0
+        self._command = [sys.executable, "-m", *module]
+        self._told = told
+        self._heard = heard
+        self._ended = ended
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def run(self) -> None:
+        """Keep it running, with growing pauses when it ends, until this is cancelled; then `stop()` ends it."""
+        environ = dict(os.environ)
+        waits = delays(first=0.1, most=15.0)
+        while True:
+            began = monotonic()
+            code = await self._once(environ)
+            # A test that let it die at a named point wants to see it come back.
+            environ = {name: value for name, value in os.environ.items() if name != CRASH}
+            self._ended()
+            if monotonic() - began > STEADY_SECONDS:
+                waits = delays(first=0.1, most=15.0)
+            pause = next(waits)
+            log.error("a part ended, starting it again", part=self.name, code=code, after=round(pause, 1))
+            await asyncio.sleep(pause)
+
+    async def _once(self, environ: dict[str, str]) -> int:
+        process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environ,
+            preexec_fn=die_with_parent, start_new_session=True,
+        )  # fmt: skip
+        self._process = process
+        self.pid = process.pid
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(OSError):
+            process.stdin.write(self._told + b"\n")
+            await process.stdin.drain()
+        while line := await process.stdout.readline():
+            self._heard(line)
+        return await process.wait()
+
+    async def stop(self) -> None:
+        """Ask it to stop, insist after a while. Call it when `run` was cancelled."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def die_with_parent() -> None:
+    """Run in a new child: the kernel ends it when its parent dies, however it dies (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
