@@ -40,6 +40,7 @@ from firehose.plumbing.child import Child
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
 from firehose.settings import Settings, secret
+from firehose.ssh import gerrit as gerrit_door
 from firehose.web.hub import Hub
 from firehose.web.server import Server
 
@@ -76,6 +77,8 @@ class App:
         settings.data.mkdir(parents=True, exist_ok=True)
         instances = load_instances(settings)
         producers = load_producers(settings)
+        if settings.doors.gerrit.listen:
+            gerrit_door.keys(settings.doors.gerrit, settings.data)  # a mistake in them is told before anything starts
         addresses = await self._start_engine(producers)
         bus = NatsBus(await self._connect("hub", addresses))
         store = open_store(settings.history, settings.data)
@@ -113,11 +116,20 @@ class App:
             ready=self._trouble,
         )
         if "web" in self.parts:
+            await self._open_doors(bus, live, reader)
             server = Server(self.hub)
             await server.start()
             self._closing.append(server.close)
             self.crew.start("web", server.run())
         return self.hub
+
+    async def _open_doors(self, bus: NatsBus, live: Live, reader: Reader) -> None:
+        settings = self.settings.doors.gerrit
+        if settings.listen:
+            keys = gerrit_door.keys(settings, self.settings.data)
+            door = gerrit_door.Door(settings, keys, gerrit_door.Ground(bus, live, reader, now))
+            await door.start()
+            self._closing.append(door.close)
 
     def _trouble(self) -> str:
         if self.engine is not None and not self.engine.ready:

@@ -90,6 +90,26 @@ class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep: tuple[str, ...] = ()
 
 
+class GerritDoor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """listen: where `gerrit stream-events` is served by SSH ("" = not at all). host_key_file: the server's private key
+    ("" = one is made and kept in the data folder). readers: a name and its public key each, as in a .pub file; several
+    lines are several keys. sources: the Gerrits (names of `[sources.…]`) whose events are told (none = all).
+    replay_hours: how old what a reader missed may be. version: what `gerrit version` answers."""
+
+    listen: str = ""
+    host_key_file: str = ""
+    readers: dict[str, str] = msgspec.field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    replay_hours: int = 24
+    version: str = "3.11.0"
+
+
+class Doors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Other people's interfaces that need a listener of their own. gerrit: see `[doors.gerrit]`."""
+
+    gerrit: GerritDoor = GerritDoor()
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything an operator can set. `sources` and `sinks` hold each kind's own settings type, by name."""
 
@@ -98,6 +118,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mqtt: Mqtt = Mqtt()
     engine: Engine = Engine()
     history: History = History()
+    doors: Doors = Doors()
     sources: dict[str, Any] = msgspec.field(default_factory=dict)
     sinks: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -148,6 +169,9 @@ def build(raw: dict[str, Any]) -> Settings:
                 f"which [sources.…] does not have",
                 code=2,
             )
+    for name in settings.doors.gerrit.sources:
+        if name not in declared:
+            raise Broken(f"doors.gerrit.sources: there is no [sources.{name}]", code=2)
     return msgspec.structs.replace(settings, sources=declared)
 
 

@@ -51,6 +51,7 @@ def settings_page() -> Iterator[str]:
     for section in SECTIONS:
         yield from _table(f"[{section}]", type(getattr(hub_settings.Settings(), section)))
     yield from _table("[[mqtt.logins]]", hub_settings.Login)
+    yield from _table("[doors.gerrit]", hub_settings.GerritDoor)
     for name in source_kinds.kinds():
         kind = source_kinds.load(name)
         yield from _table(f'[sources.<name>] with kind = "{kind.name}"', kind.settings)

@@ -1,0 +1,1 @@
+"""Doors for readers that come by SSH."""
