@@ -258,10 +258,14 @@ def tally(events: list[Recorded], by: str, per: str) -> Counter[tuple[str, datet
     def group(event: Recorded) -> str:
         return event.name if by == "source" else str(getattr(event.envelope, by)) if by else ""
 
-    zero = {"": {}, "minute": {"second": 0}, "hour": {"second": 0, "minute": 0}}.get(
-        per, {"second": 0, "minute": 0, "hour": 0}
-    )
-    return Counter((group(e), e.recorded.replace(microsecond=0, **zero) if per else None) for e in events)  # type: ignore[arg-type]
+    return Counter((group(e), bucket(e.recorded, per)) for e in events)
+
+
+def bucket(moment: datetime, per: str) -> datetime | None:
+    if not per:
+        return None
+    zero = {"minute": {"second": 0}, "hour": {"second": 0, "minute": 0}, "day": {"second": 0, "minute": 0, "hour": 0}}
+    return moment.replace(microsecond=0, **zero[per])  # type: ignore[arg-type]
 
 
 @pytest.mark.timeout(600)
@@ -312,6 +316,23 @@ def test_counts_by_time_of_recording(store: Store) -> None:
                 {(c.group, c.start): c.count for c in store.counts(query, by=by, per=per, since=low, until=high)}
             )
             assert counted == tally([one for one in inside if fits(one)], by, per), (text, by, per, since, until)
+
+
+def test_counts_by_time_of_happening(store: Store) -> None:
+    events = some(400)
+    store.append(events)
+    times = sorted(event.envelope.time for event in events)
+    for low, high in ((times[0], times[-1]), (times[100], times[300]), (times[7], times[7] + timedelta(hours=1))):
+        inside = [one for one in events if low <= one.envelope.time < high]
+        for text, by, per in (("", "", "minute"), ("", "kind", ""), ("kind:odd", "outcome", "hour"), ("live", "", "")):
+            query = parse(text)
+            fits = predicate(query)
+            found = store.happenings(query, by=by, per=per, since=low, until=high, limit=5_000)
+            wanted = Counter(
+                (getattr(one.envelope, by) if by else "", bucket(one.envelope.time, per)) for one in inside if fits(one)
+            )
+            assert Counter({(c.group, c.start): c.count for c in found}) == wanted, (text, by, per, low, high)
+    assert store.happenings(Everything(), since=times[0] - timedelta(days=9), until=times[0]) == []
 
 
 def test_counts_of_frequent_things_add_up_by_group_and_day(store: Store) -> None:

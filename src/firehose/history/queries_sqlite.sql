@@ -121,11 +121,11 @@ delete from events where sequence = ?;
 
 -- name: group_rows
 -- What is needed to count events one by one.
-select recorded, source, kind, project, actor, outcome, severity from events
+select recorded, time, source, kind, project, actor, outcome, severity from events
 where sequence between ? and ? order by sequence;
 
 -- name: group_matches
 -- The same for events that the index finds.
-select e.recorded, e.source, e.kind, e.project, e.actor, e.outcome, e.severity
+select e.recorded, e.time, e.source, e.kind, e.project, e.actor, e.outcome, e.severity
 from words w cross join events e on e.sequence = w.rowid
 where w.terms match ? and w.rowid between ? and ? order by w.rowid;

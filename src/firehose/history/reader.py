@@ -73,6 +73,13 @@ class Reader:
         """Numbers of matching events by group and bucket of time."""
         return await self._ask(partial(self.store.counts, query, by=by, per=per, since=since, until=until, limit=limit))
 
+    async def happenings(
+        self, query: Node, *, by: str = "", per: str = "", since: datetime, until: datetime, limit: int = 1_000
+    ) -> list[Count]:
+        """The same by the time that events happened."""
+        asked = partial(self.store.happenings, query, by=by, per=per)
+        return await self._ask(partial(asked, since=since, until=until, limit=limit))
+
     async def graph(self, subject: str, *, limit: int = 500) -> list[Recorded]:
         """Events about a subject and what is tied to it, oldest first."""
         return await self._ask(partial(self.store.graph, subject, limit=limit))

@@ -223,6 +223,17 @@ class SqlStore(ABC):
         """See `store.Store.counts`."""
         return Tally(self, query, by, per, (since, until)).counts(limit)
 
+    def happenings(
+        self, query: Node, *, by: str = "", per: str = "", since: datetime, until: datetime, limit: int = 1_000
+    ) -> list[Count]:
+        """See `store.Store.happenings`."""
+        return Tally(self, query, by, per, (since, until)).counts(limit, happened=True)
+
+    def happened(self, first: int, last: int) -> tuple[int, int]:
+        """See `counting.Numbers.happened`."""
+        low, high = self._all("block_range", first, last)[0]
+        return (1, 0) if low is None else (low << BLOCK, ((high + 1) << BLOCK) - 1)
+
     def rolled(self, field: str, value: str | None, width: int, first: int, last: int) -> list[tuple[str, int, int]]:
         """See `counting.Numbers.rolled`."""
         if value is None:

@@ -58,7 +58,7 @@ class SqliteStore(SqlStore):
         if match == "":
             return
         rows = self._rows("group_rows", low, high) if match is None else self._rows("group_matches", match, low, high)
-        yield from ((found[0], found[1:]) for found in rows)
+        yield from ((found[0], found[1], found[2:]) for found in rows)
 
     def match_count(self, index: Index, low: int, high: int) -> int | None:
         """See `counting.Numbers.match_count`."""

@@ -100,6 +100,12 @@ class Store(Protocol):
         (`too-broad`, 422) when it would take seconds."""
         ...
 
+    def happenings(
+        self, query: Node, *, by: str = "", per: str = "", since: datetime, until: datetime, limit: int = 1_000
+    ) -> list[Count]:
+        """The same by the time that events happened. There are no roll-ups for that: it looks at each event."""
+        ...
+
     def graph(self, subject: str, *, limit: int = 500) -> list[Recorded]:
         """Events about a subject and about what is tied to it by refs, oldest first."""
         ...

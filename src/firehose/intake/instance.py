@@ -27,7 +27,7 @@ class Instance:
             name=self.name,
             kind=self.kind.name,
             title=self.kind.title,
-            family=self.kind.family,
+            family=getattr(self.settings, "family", "") or self.kind.family,
             url=self.settings.url,
             proof=self._proof,
             connection=urlsplit(self.settings.url).netloc,

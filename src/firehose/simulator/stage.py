@@ -57,6 +57,7 @@ class Stage:
                 "zuul": {"kind": "zuul", "url": "https://zuul.lumen.example/t/lumen"},
                 "nodes": {
                     "kind": "inbox",
+                    "family": "cloud",
                     "url": "https://launcher.lumen.example",
                     "senders": ["https://launcher.lumen.example/*"],
                     "rules": node_bytes.RULES,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -31,7 +31,8 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     senders: patterns of the CloudEvents `source` attribute that may come in ("*" all).
     strict: quarantine events whose type no rule fits, instead of reading the kind from the type.
     type, id: for plain JSON without a CloudEvents envelope: texts with places, both needed (`build.{data.state}`,
-    `{data.id}`)."""
+    `{data.id}`).
+    family: icon and colour of its events on the pages, for a service that a kind of its own would have."""
 
     schemas: dict[str, str] = msgspec.field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
@@ -39,6 +40,7 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     strict: bool = False
     type: str = ""
     id: str = ""
+    family: Literal["review", "ci", "cloud", "ticket", "log", "deploy", "artifact", "forge", "people", "hub"] = "hub"
 
     def __post_init__(self) -> None:
         schemas.compiled(schemas.pairs(self.schemas))

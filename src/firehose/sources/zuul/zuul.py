@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -109,7 +110,8 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
     report = Report(delivery, body, settings)
     plain = _Plain(delivery.body, keep_returned=settings.returned_data)
     whole = _item(report, delivery, plain.whole())
-    builds = [event for build in report.builds for event in _build(report, build, plain)]
+    # In the order of their times, so that the stream reads as it went.
+    builds = sorted((one for build in report.builds for one in _build(report, build, plain)), key=attrgetter("time"))
     return [whole, *builds] if action in ("enqueue", "start") else [*builds, whole]
 
 

@@ -29,6 +29,11 @@ from firehose.web.pages.tree import tree
 log = structlog.get_logger("pages")
 VIEWS: Final = ("payload", "event", "cdevents", "raw")
 GRAPH: Final = 400
+WORDS: Final = {
+    "pipelinerun": "run", "taskrun": "build", "testsuiterun": "test run", "testcaserun": "test", "environment": "node",
+    "comment": "discussion", "service": "service", "person": "person",
+}  # fmt: skip
+"""What a thing is called by the noun of its kind, where the noun itself is no word for people."""
 LISTED: Final = 60
 RAW: Final = 200_000
 """Longest raw text that a page shows; the API gives all of it."""
@@ -124,7 +129,7 @@ def word_for(root: str, event: Recorded) -> str:
     """What the thing is called: by its name, or by what the event says of it."""
     if root == event.envelope.subject:
         noun = event.envelope.kind.partition(".")[0]
-        return {"change": "change", "ticket": "ticket", "pipelinerun": "run", "taskrun": "build"}.get(noun, "thing")
+        return WORDS.get(noun, noun if noun.isalpha() else "thing")
     return {"review": "change", "ticket": "story"}.get(family_of_subject(root), "thing")
 
 

@@ -1,6 +1,6 @@
 """The Live page: the newest events that fit a query, its rate, and the chips; scripts keep it moving.
 
-In: the query in the address. Out: a complete page with the newest 100 rows, read from the ring and, where that is too
+In: the query in the address. Out: a complete page with the newest 200 events, read from the ring and, where that is too
 short, from the history. The live part is `static/js/live.js`, which follows `/v1/stream` from the page's cursor.
 """
 
@@ -21,13 +21,14 @@ from firehose.query.match import predicate
 from firehose.query.tree import Everything, Node
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
-from firehose.web.pages import charts, families, wording
+from firehose.web.pages import charts, families, figures, wording
 from firehose.web.pages.asked import Asked, ask
+from firehose.web.pages.batches import fold
 from firehose.web.pages.render import fragment, page, sources_of
 from firehose.web.pages.rows import rows
 
 log = structlog.get_logger("pages")
-SHOWN: Final = 100
+SHOWN: Final = 200
 MINUTES: Final = 60
 SPARK_HEIGHT: Final = 22
 
@@ -51,7 +52,8 @@ async def live(hub: GivenHub, q: FromQuery[str] = "") -> Response[str]:
     found, more = await newest(hub, node, SHOWN)
     values = {
         "asked": asked,
-        "rows": rows(found, sources_of(hub)),
+        "rows": fold(found, rows(found, sources_of(hub))),
+        "oldest": found[-1].sequence if found else 0,
         "more": more,
         "last": found[0] if found else None,
         "sources": len(hub.ledger.report()),
@@ -88,8 +90,10 @@ async def rate_and_chips(hub: Hub, asked: Asked, node: Node) -> dict[str, Any]:
     now = hub.now()
     since = wording.whole(now, timedelta(minutes=1)) - timedelta(minutes=MINUTES - 1)
     try:
-        by_outcome = await hub.reader.counts(node, by="outcome", per="minute", since=since, limit=5_000)
-        by_source = await hub.reader.counts(Everything(), by="source", since=now - timedelta(hours=1))
+        # When things happened: a source that caught up on a day makes no mountain of this minute.
+        span = await figures.hour(hub, since, now)
+        by_outcome = await figures.counted(hub, node, span, "outcome", "minute", 5_000)
+        by_source = await figures.counted(hub, Everything(), span, "source")
     except Exception as error:
         log.warning("the history does not count for the Live page", error=repr(error))
         return {"chart": None, "per_second": 0.0, "chips": chips(hub, asked, Counter())}

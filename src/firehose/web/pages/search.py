@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -22,11 +22,12 @@ from markupsafe import Markup, escape
 from firehose.errors import Refused
 from firehose.history.store import Count, Page
 from firehose.query import params
-from firehose.query.tree import Node, Not, Text, walk
+from firehose.query.complete import HELP
+from firehose.query.tree import Node, Not, Text, both, walk
 from firehose.web import asked as address
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
-from firehose.web.pages import charts, wording
+from firehose.web.pages import charts, figures, wording
 from firehose.web.pages.asked import ask
 from firehose.web.pages.families import family_of
 from firehose.web.pages.render import page, sources_of
@@ -42,9 +43,6 @@ FACETS: Final = (
     ("actor", "Actor"),
 )
 FACET_SHOWN: Final = 6
-RANGES: Final = (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 days"), ("30d", "30 days"), ("earliest", "All"))
-STEPS: Final = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
-MOST_BARS: Final = 200
 Given = list[tuple[str, str]]
 
 
@@ -75,29 +73,6 @@ class Day(msgspec.Struct, frozen=True):
     rows: list[Row]
 
 
-class Histogram(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts over time: `starts` in seconds, all and failures beside them, and the words for it."""
-
-    per: str
-    starts: list[int]
-    all: list[int]
-    bad: list[int]
-    spark: charts.Spark
-    first: datetime
-    last: datetime
-    top: int
-
-    @property
-    def total(self) -> int:
-        """All events of the range."""
-        return sum(self.all)
-
-    @property
-    def failures(self) -> int:
-        """Those that failed."""
-        return sum(self.bad)
-
-
 @get("/search", include_in_schema=False)
 async def search(request: Request[Any, Any, Any], hub: GivenHub) -> Response[str]:
     """Search the history."""
@@ -106,9 +81,10 @@ async def search(request: Request[Any, Any, Any], hub: GivenHub) -> Response[str
     box = ask(next((value for name, value in given if name == "q"), ""), now)
     values: dict[str, Any] = {
         "asked": box, "given": given, "problem": None, "broken": False, "facets": [], "histogram": None, "days": [],
-        "older": "", "newest": "", "took": 0, "ranges": RANGES, "range": "", "feed": feed(given), "partial": False,
-        "with_": lambda **changes: link(given, **changes), "order": "desc", "wider": None, "shown": 0, "zoomed": False,
-        "kept": [pair for pair in given if pair[0] in ("since", "until", "order")], "data": {}, "mark": escape,
+        "older": "", "newest": "", "took": 0, "ranges": figures.RANGES, "range": "", "partial": False,
+        "feed": feed(given), "with_": lambda **changes: link(given, **changes), "order": "desc", "wider": 0, "shown": 0,
+        "kept": [pair for pair in given if pair[0] in ("since", "until", "order")], "zoomed": False, "data": {},
+        "mark": escape, "help": HELP.items(),
     }  # fmt: skip
     if box.wrong is None:
         try:
@@ -127,17 +103,17 @@ async def search(request: Request[Any, Any, Any], hub: GivenHub) -> Response[str
 async def results(hub: Hub, given: Given, now: datetime) -> dict[str, Any]:
     """Everything that the history says about the request."""
     ask_ = params.read(given, now)
-    first, last, chosen = await span_of(hub, ask_, now)
-    window = await address.window(ask_, hub)
-    node = ask_.node
-    after = window.after or (await hub.reader.at_time(first))
+    span = await figures.span_of(hub, ask_, now)
+    node = both(ask_.node, span.node)
+    window = await address.window(timeless(ask_), hub)
     found, histogram, facets = await asyncio.gather(
-        _find(hub, node, window, after, ask_.descending),
-        count_by_time(hub, node, first, last, now),
-        asyncio.gather(*(facet(hub, name, title, given, (first, last), now) for name, title in FACETS)),
+        _find(hub, node, window, ask_.descending),
+        figures.histogram(hub, ask_.node, span, now),
+        asyncio.gather(*(facet(hub, name, title, given, span, now) for name, title in FACETS)),
     )
     listed = rows(found.events, sources_of(hub))
     base = [pair for pair in given if pair[0] != "cursor"]
+    data = {"starts": histogram.starts, "all": histogram.all, "bad": histogram.bad, "step": histogram.step}
     return {
         "facets": [one for one in facets if one.values],
         "histogram": histogram,
@@ -147,63 +123,32 @@ async def results(hub: Hub, given: Given, now: datetime) -> dict[str, Any]:
         "newest": f"/search?{urlencode(base)}" if ask_.cursor is not None else "",
         "partial": found.partial,
         "order": "desc" if ask_.descending else "asc",
-        "range": chosen,
+        "range": span.word,
         "zoomed": any(name in ("since", "until") for name, _ in given),
-        "wider": await wider(hub, node, first) if not listed and ask_.cursor is None else None,
-        "mark": marker(node),
-        "data": {"starts": histogram.starts, "all": histogram.all, "bad": histogram.bad, "per": histogram.per},
+        "wider": await wider(hub, ask_.node) if not listed and ask_.cursor is None and ask_.since is not None else 0,
+        "mark": marker(ask_.node),
+        "data": data if histogram.total else {},
     }
 
 
-async def _find(hub: Hub, node: Node, window: params.Window, after: int, descending: bool) -> Page:
+def timeless(asked: params.Request) -> params.Request:
+    """The request without its range of time, which is a part of the query here; sequences stay."""
+    since = None if asked.since and asked.since.moment else asked.since
+    until = None if asked.until and asked.until.moment else asked.until
+    return msgspec.structs.replace(asked, since=since, until=until)
+
+
+async def _find(hub: Hub, node: Node, window: params.Window, descending: bool) -> Page:
     if window.empty:
         return Page([])
-    return await hub.reader.find(node, after=after, before=window.before, descending=descending, limit=SHOWN)
+    return await hub.reader.find(node, after=window.after, before=window.before, descending=descending, limit=SHOWN)
 
 
-async def span_of(hub: Hub, ask_: params.Request, now: datetime) -> tuple[datetime, datetime, str]:
-    """The range to look at, and the word of the range that is chosen. Without one: seven days, or all there is."""
-    held = await hub.reader.span()
-    oldest = await hub.reader.by_sequence(held.first) if held.first else None
-    begin = oldest.recorded if oldest else now - timedelta(hours=1)
-    last = ask_.until.moment if ask_.until and ask_.until.moment else now
-    if ask_.since is None:
-        return max(begin, now - timedelta(days=7)) - timedelta(seconds=1), last, "7d"
-    if ask_.since.moment is None:
-        return begin - timedelta(seconds=1), last, "earliest"
-    for word, _ in RANGES[:-1]:
-        asked_ = params.place("since", word, now).moment
-        if asked_ is not None and abs(asked_ - ask_.since.moment) < timedelta(seconds=1):
-            return ask_.since.moment, last, word
-    return ask_.since.moment, last, ""
-
-
-async def count_by_time(hub: Hub, node: Node, first: datetime, last: datetime, now: datetime) -> Histogram:
-    """The histogram of the range, in steps that give at most 200 bars where the store's steps allow that."""
-    length = last - first
-    per = next((word for word, step in STEPS.items() if length / step <= MOST_BARS), "day")
-    step = STEPS[per]
-    begin = wording.whole(first, step)
-    counts = await hub.reader.counts(node, by="outcome", per=per, since=begin, until=last, limit=20_000)
-    bars = min(int((last - begin) / step) + 1, 4_000)
-    all_, bad = [0] * bars, [0] * bars
-    for count in counts:
-        place = int((count.start - begin) / step) if count.start else -1
-        if 0 <= place < bars:
-            all_[place] += count.count
-            bad[place] += count.count if count.group == "failure" else 0
-    top = max([*all_, 0])
-    label = f"Events by {per}, {wording.between(first, last, now)}: {sum(all_):,}, at most {top:,} in one {per}"
-    starts = [int((begin + at * step).timestamp()) for at in range(bars)]
-    spark = charts.spark(all_, bad, 84, label)
-    return Histogram(per=per, starts=starts, all=all_, bad=bad, spark=spark, first=first, last=last, top=top)
-
-
-async def facet(hub: Hub, name: str, title: str, given: Given, span: tuple[datetime, datetime], now: datetime) -> Facet:
+async def facet(hub: Hub, name: str, title: str, given: Given, span: figures.Span, now: datetime) -> Facet:
     """The values of a facet, most often first; chosen ones are always shown."""
     chosen = [value for key, value in given if key == name]
     others = params.read([pair for pair in given if pair[0] not in (name, "cursor")], now).node
-    counts: list[Count] = await hub.reader.counts(others, by=name, since=span[0], until=span[1])
+    counts: list[Count] = await figures.counted(hub, others, span, name)
     ordered = sorted(counts, key=lambda count: (-count.count, count.group))
     if name != "outcome":
         ordered = [count for count in ordered if count.group]
@@ -238,11 +183,9 @@ def by_day(listed: list[Row]) -> list[Day]:
     return days
 
 
-async def wider(hub: Hub, node: Node, first: datetime) -> tuple[str, int] | None:
-    """Where nothing was found: how many there are before the range."""
-    counts = await hub.reader.counts(node, until=first)
-    count = sum(one.count for one in counts)
-    return ("earliest", count) if count else None
+async def wider(hub: Hub, node: Node) -> int:
+    """Where nothing was found: how many there are outside of the range."""
+    return sum(count.count for count in await hub.reader.counts(node))
 
 
 def marker(node: Node) -> Any:

@@ -1,6 +1,6 @@
 // The list of live events: follows at the top, holds otherwise, writes in batches, keeps to its size.
 import { $, $$, make, plural } from "./dom.js";
-import { batchHtml, rowHtml, view } from "./rows.js";
+import { batchHtml, causeOf, rowHtml, view } from "./rows.js";
 import { clockTag, write } from "./times.js";
 
 export const CAP = 500;
@@ -8,6 +8,7 @@ export const HELD = 5_000;
 const EVERY = 250;
 const BUSY = 40;
 const CAUSE_MS = 30_000;
+const LEAST = 4; // of one cause in one write share a row, however quiet it is
 
 export class Feed {
   /** `changed()` is called when following, holding or the numbers change. */
@@ -23,6 +24,7 @@ export class Feed {
     this.batches = new Map(); // cause -> { element, rows, at }
     this.recent = [];         // arrival times of the last two seconds
     this.seen = new Set($$("[data-seq]", list).map(row => Number(row.dataset.seq)));
+    for (const element of $$(".ev.batch", list)) this.#unfold(element);
     this.stop = new AbortController();
     const on = (target, name, act, options = {}) => target.addEventListener(name, act, { signal: this.stop.signal, ...options });
     on(list, "pointerdown", () => { this.pressed = true; });
@@ -141,7 +143,7 @@ export class Feed {
 
   #write(rows, classes) {
     const all = rows.slice(-CAP);
-    const html = this.rate > BUSY ? this.#grouped(all, classes) : all.toReversed().map(row => rowHtml(row, classes)).join("");
+    const html = this.#grouped(all, classes, this.rate > BUSY);
     const top = this.list.firstElementChild;
     this.list.prepend(make(html));
     $("[data-quiet]")?.remove();
@@ -149,11 +151,12 @@ export class Feed {
     this.#trim();
   }
 
-  /** Newest first; events of one cause within 30 s share a row, or join the row they have. */
-  #grouped(rows, classes) {
-    const now = Date.now(), order = [];
+  /** Newest first; when busy, events of one cause within 30 s share a row, or join the row they have. */
+  #grouped(rows, classes, busy) {
+    const now = Date.now(), order = [], many = new Map();
+    if (!busy) for (const row of rows) many.set(causeOf(row), (many.get(causeOf(row)) || 0) + 1);
     for (const row of rows.toReversed()) {
-      const cause = row.refs && `${row.kind} ${row.refs}`;
+      const all = causeOf(row), cause = busy || many.get(all) >= LEAST ? all : "";
       const known = cause && this.batches.get(cause);
       if (known && now - known.at < CAUSE_MS && (!known.element || known.element.isConnected)) known.rows.unshift(row);
       else { const batch = { rows: [row], at: now, element: null }; order.push(batch); if (cause) this.batches.set(cause, batch); }
@@ -193,8 +196,16 @@ export class Feed {
     const button = $(".exp", element), open = button.getAttribute("aria-expanded") === "true";
     button.setAttribute("aria-expanded", String(!open));
     if (open) this.#close(element);
-    else { element.after(make(batch.rows.map(row => rowHtml(row, " child")).join(""))); write(this.list); }
+    else { element.after(batch.folded?.cloneNode(true) || make(batch.rows.map(row => rowHtml(row, " child")).join(""))); write(this.list); }
     return true;
+  }
+
+  /** A batch as the server wrote it: its rows wait outside of the page until it is opened. */
+  #unfold(element) {
+    const folded = document.createDocumentFragment();
+    while (element.nextElementSibling?.classList.contains("folded")) folded.append(element.nextElementSibling);
+    for (const row of folded.children) row.classList.remove("folded");
+    element.batch = { folded };
   }
 
   #close(element) {

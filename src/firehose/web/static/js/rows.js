@@ -37,6 +37,11 @@ export const rowHtml = (row, classes = "") => line(row, classes, `<a href="/even
 const MANY = { taskrun: "jobs", pipelinerun: "pipelines", environment: "nodes", change: "changes", ticket: "tickets", comment: "comments", artifact: "artifacts", service: "services" };
 const MOST_MARKS = 40;
 
+/** What an event belongs to beside itself; what tells its cause, and what people call it. Twins in pages/batches.py. */
+const belongs = row => row.refs.split(" ").filter(ref => ref && ref !== row.subject);
+export const causeOf = row => { const refs = belongs(row).slice(0, 2); return refs.length ? `${row.kind} ${refs.join(" ")}` : ""; };
+const aboutOf = row => { const refs = belongs(row); return refs.find(ref => /[~#!]/.test(ref)) || refs[0]; };
+
 /** Many events of one cause as one row: a strip with a mark for each, failures taller. */
 export function batchHtml(rows, classes = "") {
   const newest = rows[0], failed = rows.filter(row => row.state === "bad").length, passed = rows.filter(row => row.state === "ok").length;
@@ -46,8 +51,8 @@ export function batchHtml(rows, classes = "") {
     return `<rect class="${state}" x="${at * 8}" y="${state === "bad" ? 0 : 1}" width="6" height="${state === "bad" ? 12 : 10}" rx="1"/>`;
   }).join("");
   const counts = [passed && `${passed} passed`, failed && `${failed} failed`].filter(Boolean).join(", ");
-  const cause = newest.refs.split(" ")[0];
+  const cause = aboutOf(newest);
   const worst = failed ? rows.find(row => row.state === "bad") : newest;
   const head = { ...newest, state: worst.state, mark: worst.mark, word: worst.word };
-  return line(head, ` batch${classes}`, `<svg class="strip" viewBox="0 0 ${width} 12" width="${width}" height="12" aria-hidden="true">${marks}</svg><button class="exp" type="button" aria-expanded="false" tabindex="-1"><b>${rows.length} ${MANY[newest.noun] || "events"}</b></button> <span class="dim">of ${esc(cause)}${counts ? `: ${counts}` : ""}</span>`);
+  return line(head, ` batch${classes}`, `<svg class="strip" viewBox="0 0 ${width} 12" width="${width}" height="12" aria-hidden="true">${marks}</svg><button class="exp" type="button" aria-expanded="false" tabindex="-1"><b>${rows.length} ${MANY[newest.noun] || "events"}</b></button> <span class="dim">of ${esc(cause)}: ${counts || newest.predicate}</span>`);
 }

@@ -7,7 +7,6 @@ import { attach } from "./querybox.js";
 import { clock, dayMonth } from "./times.js";
 import { copy } from "./toast.js";
 
-const SECONDS = { minute: 60, hour: 3_600, day: 86_400 };
 
 export function enter() {
   const undo = [], stop = new AbortController(), { signal } = stop;
@@ -40,8 +39,8 @@ export function enter() {
 }
 
 /** The histogram as a chart of its own; the server's stays where scripts do not run. */
-function chart(box, { starts, all, bad, per }, zoom) {
-  const step = SECONDS[per], drawn = $("svg", box);
+function chart(box, { starts, all, bad, step }, zoom) {
+  const drawn = $("svg", box);
   let plot = null;
   const draw = () => {
     plot?.destroy();
@@ -49,6 +48,7 @@ function chart(box, { starts, all, bad, per }, zoom) {
     const bars = uPlot.paths.bars({ size: [0.8, 24], align: 1 });
     const values = (_, splits, __, ___, every) => splits.map(at => {
       const moment = new Date(at * 1000), time = clock(moment);
+      if (at - step < starts[0] || at + 2 * step > starts.at(-1)) return "";
       if (every >= 86_400 || time === "00:00:00") return dayMonth(moment);
       return every < 60 ? time : time.slice(0, 5);
     });
