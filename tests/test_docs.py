@@ -50,7 +50,7 @@ def test_the_repository_speaks_of_itself_alone() -> None:
     found = []
     for path in ROOT.rglob("*"):
         inside = path.relative_to(ROOT).parts
-        if not path.is_file() or {".git", ".venv", "node_modules", "__pycache__", "built"} & set(inside):
+        if not path.is_file() or {".git", ".venv", ".peers", "node_modules", "__pycache__", "built"} & set(inside):
             continue
         if any(part.startswith(".") and part.endswith("_cache") for part in inside) or ".hypothesis" in inside:
             continue

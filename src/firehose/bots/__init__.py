@@ -1,0 +1,1 @@
+"""Chat bots that run in somebody else's program and speak to the hub by its API alone."""

@@ -1,0 +1,245 @@
+"""The Errbot plugin in a real Errbot, by its text backend and by IRC, against a real hub."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import firehose
+from firehose.bus.engine import free_port
+from firehose.testing import HubProcess, StartHub, need, peer
+
+PLUGIN = Path(firehose.__file__).parent / "bots" / "errbot"
+SETTINGS = """
+[sources.deploys]
+kind = "inbox"
+senders = ["https://deploy.example/*"]
+[[sources.deploys.rules]]
+type = "example.deploy.*"
+kind = "service.deployed"
+project = "{data.service}"
+subject = "{data.service}~{data.number}"
+summary = "{data.service} {data.number} is live"
+"""
+CONFIG = """
+BACKEND = {backend!r}
+BOT_DATA_DIR = {folder!r}
+BOT_EXTRA_PLUGIN_DIR = {plugin!r}
+BOT_LOG_FILE = {log!r}
+BOT_LOG_LEVEL = 10
+BOT_ADMINS = ("@ada", "ada!*@*")
+BOT_IDENTITY = {identity!r}
+CHATROOM_PRESENCE = ("#dev",)
+CORE_PLUGINS = ("ACLs", "ChatRoom", "Help", "Utils", "Plugins", "TextCmds", "CommandNotFoundFilter")
+SUPPRESS_CMD_NOT_FOUND = False
+"""
+
+
+class Bot:
+    """A real Errbot as a child; `hear(text)` waits for what it says on its output."""
+
+    def __init__(self, folder: Path, backend: str, identity: dict[str, object]) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        config = folder / "config.py"
+        plugin = shutil.copytree(PLUGIN, folder / "plugins" / "firehose")
+        config.write_text(
+            CONFIG.format(
+                backend=backend,
+                folder=str(folder),
+                plugin=str(plugin.parent),
+                log=str(folder / "log"),
+                identity=identity,
+            )
+        )
+        self.config = config
+        self.output = folder / "output"
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Bot:
+        with self.output.open("a") as output:
+            self.process = subprocess.Popen(
+                [peer("errbot", "errbot"), "-c", str(self.config)], cwd=self.folder, stdin=subprocess.PIPE,
+                stdout=output, stderr=output, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )  # fmt: skip
+        return self
+
+    def say(self, text: str) -> None:
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
+
+    def heard(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def hear(self, *texts: str) -> str:
+        return wait(lambda: found if all(text in (found := self.heard()) for text in texts) else "", self.heard)
+
+    def leave(self) -> None:
+        """End as an operator ends it: Errbot's own storage does not survive a kill."""
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(30)
+
+    def stop(self) -> None:
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(20)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+
+
+def wait(look: Callable[[], str], told: Callable[[], str], seconds: float = 60) -> str:
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, told()[-3_000:]
+        time.sleep(0.05)
+    return found
+
+
+def deployed(hub: HubProcess, token: str, *numbers: int, service: str = "atlas") -> None:
+    for number in numbers:
+        event = {
+            "specversion": "1.0", "id": f"{service[:5]}{number}", "source": "https://deploy.example/atlas",
+            "type": "example.deploy.finished", "data": {"service": service, "number": number},
+        }  # fmt: skip
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/cloudevents+json"}
+        status, answer = hub.post("/in/deploys", json.dumps(event).encode(), headers)
+        assert status == 202, answer
+
+
+@pytest.fixture
+def hub(start_hub: StartHub) -> HubProcess:
+    return start_hub(SETTINGS)
+
+
+@pytest.fixture
+def text_bot(tmp_path: Path, hub: HubProcess) -> Iterator[Bot]:
+    bot = Bot(tmp_path / "bot", "Text", {"username": "@firehose"}).start()
+    bot.hear("Firehose")
+    bot.say("!plugin config Firehose " + repr({"HUB": hub.url, "TOKEN": ""}))
+    bot.hear("Plugin configuration done")
+    yield bot
+    bot.stop()
+
+
+def test_a_text_bot_announces_answers_and_says_why(text_bot: Bot, hub: HubProcess) -> None:
+    bot, token = text_bot, hub.token("publish:deploys")
+    bot.say("!subscribe kind:service.deplyed AND")
+    bot.hear("^")
+    bot.say("!subscribe project:atlas")
+    bot.hear("Subscription 1:", "!unsubscribe 1")
+    deployed(hub, token, 1)
+    deployed(hub, token, 2, service="other")
+    bot.hear("atlas 1 is live", hub.url)
+    bot.say("!why")
+    bot.hear("because", "project:atlas -- Events in atlas.", "/events/" + f"{1:020d}")
+    bot.say("!what atlas~1")
+    bot.hear("atlas~1: 1 event")
+    bot.say("!what nothing-of-the-kind")
+    bot.hear("nothing is known of 'nothing-of-the-kind'")
+    deployed(hub, token, *range(10, 22))
+    bot.hear("12 services deployed in atlas")
+    assert "other 2 is live" not in bot.heard()
+
+
+def test_a_bot_that_was_away_tells_what_it_missed_once(text_bot: Bot, hub: HubProcess) -> None:
+    bot, token = text_bot, hub.token("publish:deploys")
+    bot.say("!subscribe project:atlas")
+    bot.hear("Subscription 1:")
+    deployed(hub, token, 1)
+    bot.hear("atlas 1 is live")
+    bot.say("!subscriptions")
+    bot.hear("Told here: 1: project:atlas")
+    bot.leave()
+    deployed(hub, token, 2)
+    bot.start()
+    bot.hear("atlas 2 is live")
+    assert bot.heard().count("atlas 2 is live") == 1
+    assert bot.heard().count("atlas 1 is live") == 1
+    bot.say("!unsubscribe 1")
+    bot.hear("Stopped: 1. Nothing is told here.")
+
+
+class Irc:
+    """A person on IRC: a socket and the words of RFC 1459."""
+
+    def __init__(self, port: int, nick: str) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), 20)
+        self.socket.settimeout(0.2)
+        self.text = ""
+        self.send(f"NICK {nick}\r\nUSER {nick} 0 * :{nick}")
+
+    def send(self, text: str) -> None:
+        self.socket.sendall(text.encode() + b"\r\n")
+
+    def read(self) -> str:
+        try:
+            got = self.socket.recv(65_536).decode(errors="replace")
+        except TimeoutError:
+            return self.text
+        self.text += got
+        for row in got.splitlines():
+            if row.startswith("PING"):
+                self.send(row.replace("PING", "PONG", 1))
+        return self.text
+
+    def hear(self, *texts: str) -> str:
+        return wait(lambda: found if all(text in (found := self.read()) for text in texts) else "", lambda: self.text)
+
+
+@pytest.fixture
+def irc_port(tmp_path: Path) -> Iterator[int]:
+    program = need(shutil.which("ngircd", path=os.environ["PATH"] + ":/usr/sbin"), "ngircd")
+    port = free_port()
+    config = tmp_path / "ngircd.conf"
+    config.write_text(
+        f"[Global]\nName = irc.example.org\nInfo = test\nListen = 127.0.0.1\nPorts = {port}\n"
+        "AdminInfo1 = x\nAdminEMail = a@example.org\n[Options]\nDNS = no\nIdent = no\nPAM = no\n"
+        "[Limits]\nConnectRetry = 60\nMaxConnectionsIP = 0\nMaxPenaltyTime = 0\n"
+    )
+    with (tmp_path / "ngircd.log").open("w") as log:
+        server = subprocess.Popen([program, "-n", "-f", str(config)], stdout=log, stderr=log)
+    wait(lambda: "1" if listens(port) else "", (tmp_path / "ngircd.log").read_text)
+    yield port
+    server.terminate()
+    server.wait(20)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_on_irc_a_room_is_told_and_hostile_words_stay_one_line(tmp_path: Path, irc_port: int, hub: HubProcess) -> None:
+    identity: dict[str, object] = {"nickname": "firehose", "server": "127.0.0.1", "port": irc_port, "ssl": False}
+    token = hub.token("publish:deploys")
+    ada = Irc(irc_port, "ada")
+    ada.hear(" 001 ")
+    ada.send("JOIN #dev")
+    bot = Bot(tmp_path / "bot", "IRC", identity).start()
+    try:
+        ada.hear("firehose!", "JOIN :#dev")
+        ada.send("PRIVMSG firehose :!plugin config Firehose " + repr({"HUB": hub.url, "TOKEN": ""}))
+        ada.hear("Plugin configuration done")
+        ada.send("PRIVMSG #dev :!subscribe project:atlas*")
+        ada.hear("PRIVMSG #dev :Subscription 1:")
+        deployed(hub, token, 7, service="atlas\r\nQUIT :gone")
+        ada.hear("PRIVMSG #dev :atlas QUIT :gone 7 is live")
+        ada.send("PRIVMSG #dev :!what 7")
+        ada.hear("~7: 1 event")
+    finally:
+        bot.stop()
+        ada.socket.close()
