@@ -98,8 +98,24 @@ def test_a_source_folder_is_complete(folder: Path) -> None:
         assert list((folder / "samples").glob("*__*.json")), "samples are named <native kind>__<case>.json"
 
 
+@pytest.mark.parametrize(
+    "folder", sorted(p for p in (SOURCE / "sinks").iterdir() if (p / "__init__.py").exists()), ids=lambda p: p.name
+)
+def test_a_sink_folder_is_complete(folder: Path) -> None:
+    assert (folder / "README.md").exists(), "the operator's page is missing"
+    assert "SINK" in (folder / "__init__.py").read_text()
+    assert list(folder.glob("test_*.py")), "the tests next door are missing"
+    rendering = ast.parse((folder / f"{folder.name}.py").read_text())
+    acting = {"asyncio", "time", "socket", "threading", "subprocess", "os"}
+    imported = {alias.name.partition(".")[0] for node in ast.walk(rendering) if isinstance(node, ast.Import)
+                for alias in node.names}  # fmt: skip
+    origins = {node.module or "" for node in ast.walk(rendering) if isinstance(node, ast.ImportFrom)}
+    assert not acting & imported, "rendering is pure: what acts is the transport"
+    assert not [name for name in origins if name.startswith("firehose.plumbing") or name in acting]
+
+
 def test_rooms_have_tests() -> None:
-    rooms = {"bus", "history", "intake", "web", "query", "simulator", "access"}
+    rooms = {"bus", "history", "intake", "web", "query", "simulator", "access", "delivery"}
     missing = [room for room in rooms if not list((ROOT / "tests" / room).glob("test_*.py"))]
     # The history's promises are tested for every store at once.
     assert [room for room in missing if room != "history"] == []

@@ -18,7 +18,7 @@ import uvloop
 from firehose import __version__
 from firehose.app import PARTS, App
 from firehose.errors import Broken, FirehoseError
-from firehose.ops import again, doctor, explaining, reading, showing, tokens_cli, verify
+from firehose.ops import again, doctor, explaining, outgoing, reading, showing, tokens_cli, verify
 from firehose.ops.bench.command import bench
 from firehose.ops.showing import data_option, settings_option
 from firehose.plumbing import collector, log
@@ -169,6 +169,8 @@ for command in (
     reading.search,
     reading.publish,
     reading.quarantine,
+    outgoing.sinks,
+    outgoing.dead,
     again.capture_command,
     again.replay_command,
     showing.settings,

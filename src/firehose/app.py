@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -23,8 +23,10 @@ from firehose.bus import tls_front
 from firehose.bus.engine import Addresses, Engine, EngineSettings, check_free, running, unchanged
 from firehose.bus.engine_config import Producer
 from firehose.bus.live import Live
-from firehose.bus.mirror import Mirror
+from firehose.bus.mirror import Meta, Mirror
 from firehose.bus.nats import NatsBus, connect
+from firehose.delivery.room import Room, outlets, signer
+from firehose.delivery.runner import Ears
 from firehose.errors import Broken, TryLater
 from firehose.history.open import open_store
 from firehose.history.reader import Reader
@@ -45,7 +47,7 @@ from firehose.web.hub import Hub
 from firehose.web.server import Server
 
 log = structlog.get_logger("hub")
-PARTS: Final = ("sources", "recorder", "mirror", "web")
+PARTS: Final = ("sources", "recorder", "mirror", "delivery", "web")
 LEDGER_SECONDS: Final = 5.0
 
 
@@ -79,6 +81,7 @@ class App:
         producers = load_producers(settings)
         if settings.doors.gerrit.listen:
             gerrit_door.keys(settings.doors.gerrit, settings.data)  # a mistake in them is told before anything starts
+        sinks = outlets(settings, now)
         addresses = await self._start_engine(producers)
         bus = NatsBus(await self._connect("hub", addresses))
         store = open_store(settings.history, settings.data)
@@ -98,8 +101,13 @@ class App:
         gate = Gate(bus, ledger, instances, reader.known)
         self.crew.start("live", live.follow(bus))
         self.crew.start("gate", gate.run())
+        room = Room(sinks if "delivery" in self.parts else (), Ears(live, reader, bus, now), signer(settings.data))
+        if "delivery" in self.parts:
+            self._closing_last.append(room.close)
+            for name, job in room.jobs():
+                self.crew.start(name, job)
         if "mirror" in self.parts:
-            await self._start_mirror(bus, live, ledger, addresses)
+            await self._start_mirror(bus, live, addresses, meta(ledger, room))
         if "sources" in self.parts:
             self._start_inbound(producers, addresses, gate)
             self._start_connections(instances, (gate, bus, ledger))
@@ -218,7 +226,7 @@ class App:
             self._closing_last.append(child.stop)
             self.crew.start("recorder", child.run())
 
-    async def _start_mirror(self, bus: NatsBus, live: Live, ledger: Ledger, addresses: Addresses) -> None:
+    async def _start_mirror(self, bus: NatsBus, live: Live, addresses: Addresses, told: Meta) -> None:
         public = await self._connect("mirror", addresses)
         mqtt = (addresses.mqtt, addresses.mirror_password)
         mirror = Mirror(bus, live, public, mqtt, aliases=self.settings.mqtt.aliases)
@@ -226,7 +234,7 @@ class App:
         self.crew.start("mirror connection", mirror.connection())
         self.crew.start("mirror demand", mirror.demand())
         self.crew.start("mirror", mirror.run())
-        self.crew.start("mirror bookkeeping", mirror.bookkeeping(lambda: msgspec.json.encode(ledger.report())))
+        self.crew.start("mirror bookkeeping", mirror.bookkeeping(told))
 
     def _start_inbound(self, producers: tuple[Producer, ...], addresses: Addresses, gate: Gate) -> None:
         for producer in producers:
@@ -257,6 +265,15 @@ def told(reader: Reader, head: int) -> None:
     """The recorder's process says how far it is."""
     metrics.recorded_head.set(head)
     reader.recorded(head)
+
+
+def meta(ledger: Ledger, room: Room) -> Meta:
+    """What is told on `$meta/…`: each word with its text, made when it is asked for."""
+
+    def texts() -> Mapping[str, bytes]:
+        return {"sources": msgspec.json.encode(ledger.report()), "sinks": room.books()}
+
+    return texts
 
 
 async def close_all(closing: list[Any]) -> None:

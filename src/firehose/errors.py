@@ -69,6 +69,14 @@ class GiveUp(FirehoseError):
     """
 
 
+class Gone(FirehoseError):
+    """The receiver wants nothing any more, for good.
+
+    Raised by sinks (HTTP 410), caught by the delivery loop, which keeps the message and switches the sink off until
+    an operator switches it on again.
+    """
+
+
 class SlowDown(FirehoseError):
     """The receiver takes no more at the moment.
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import msgspec
 
+from firehose import sink as sinks
 from firehose import source as sources
 from firehose.errors import Broken
 
@@ -159,7 +160,7 @@ def load(file: Path | None, environ: Mapping[str, str], *, data: str = "") -> tu
 
 def build(raw: dict[str, Any]) -> Settings:
     """Settings from plain values; `Broken` (code 2) names the field and the nearest known key."""
-    plain = {key: value for key, value in raw.items() if key != "sources"}
+    plain = {key: value for key, value in raw.items() if key not in ("sources", "sinks")}
     settings: Settings = _convert(plain, Settings, "")
     declared = {name: _source(name, table) for name, table in raw.get("sources", {}).items()}
     for login in settings.mqtt.logins:
@@ -172,7 +173,8 @@ def build(raw: dict[str, Any]) -> Settings:
     for name in settings.doors.gerrit.sources:
         if name not in declared:
             raise Broken(f"doors.gerrit.sources: there is no [sources.{name}]", code=2)
-    return msgspec.structs.replace(settings, sources=declared)
+    outlets = {name: _sink(name, table) for name, table in raw.get("sinks", {}).items()}
+    return msgspec.structs.replace(settings, sources=declared, sinks=outlets)
 
 
 def secret(owner: object, name: str = "secret") -> bytes:
@@ -200,12 +202,21 @@ def _parse(path: Path) -> dict[str, Any]:
 
 
 def _source(name: str, table: Any) -> Any:
-    where = f"sources.{name}"
+    kind = _kind(f"sources.{name}", name, table, sources.kinds)
+    return _convert(table, sources.load(kind).settings, f"sources.{name}")
+
+
+def _sink(name: str, table: Any) -> Any:
+    kind = _kind(f"sinks.{name}", name, table, sinks.kinds)
+    return _convert(table, sinks.load(kind).settings, f"sinks.{name}")
+
+
+def _kind(where: str, name: str, table: Any, known: Callable[[], list[str]]) -> str:
     if not isinstance(table, dict) or not isinstance(table.get("kind"), str):
-        raise Broken(f'[{where}] needs kind = "…", one of: {", ".join(sources.kinds())}', code=2)
+        raise Broken(f'[{where}] needs kind = "…", one of: {", ".join(known())}', code=2)
     if not name.replace("-", "").replace("_", "").isalnum():
-        raise Broken(f"[{where}]: a source's name has letters, digits, '-' and '_' only", code=2)
-    return _convert(table, sources.load(table["kind"]).settings, where)
+        raise Broken(f"[{where}]: a name has letters, digits, '-' and '_' only", code=2)
+    return str(table["kind"])
 
 
 def _convert(raw: dict[str, Any], type_: type[Any], where: str) -> Any:

@@ -72,7 +72,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     crew.start("connection", mirror.connection())
     crew.start("demand", mirror.demand())
     crew.start("mirror", mirror.run())
-    crew.start("bookkeeping", mirror.bookkeeping(lambda: b'{"gerrit":"healthy"}'))
+    crew.start("bookkeeping", mirror.bookkeeping(lambda: {"sources": b'{"gerrit":"healthy"}'}))
     yield Rig(engine, bus, mirror)
     await crew.stop()
     await hub.close()

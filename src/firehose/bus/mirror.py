@@ -3,13 +3,14 @@
 In: the live ring, behind it the stream. Out: each event on its canonical topic (the CloudEvent) and, if wanted, on its
 original topics (the upstream bytes), in the PUBLIC account of the engine. While anybody subscribes with QoS 1 or 2 it
 publishes as an MQTT client at QoS 1 and moves its cursor only after the broker's PUBACK; else it publishes plainly,
-which costs no disk write per event. Retained: `$meta/head` (cursor) and `$meta/sources` (health), never an event.
+which costs no disk write per event. Retained: `$meta/head` (cursor), `$meta/sources` and
+`$meta/sinks` (health), never an event.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -31,6 +32,8 @@ log = structlog.get_logger("mirror")
 BATCH = 500
 HEAD_SECONDS = 1.0
 SOURCES_SECONDS = 10.0
+Meta = Callable[[], Mapping[str, bytes]]
+"""What is told of the hub itself: words below `$meta/`, with their text."""
 DEMAND_SECONDS = 2.0
 WAIT_SECONDS = 5.0
 
@@ -172,10 +175,10 @@ class Mirror:
             topics += [(alias, event.raw) for alias in event.private.alias]
         return topics
 
-    async def bookkeeping(self, sources: Callable[[], bytes]) -> None:
-        """Keep `$meta/head` and `$meta/sources` retained and the cursor saved. Never returns."""
+    async def bookkeeping(self, meta: Meta) -> None:
+        """Keep `$meta/head`, `$meta/sources` and `$meta/sinks` retained and the cursor saved. Never returns."""
         told = -1
-        health = b""
+        before: dict[str, bytes] = {}
         ticks = 0
         while True:
             await asyncio.sleep(HEAD_SECONDS)
@@ -189,9 +192,10 @@ class Mirror:
                     told = self.state.cursor
                     head = b'{"cursor":"%020d","sequence":%d}' % (told, told)
                     await client.publish(f"{META_ROOT}/head", head, qos=0, retain=True)
-                if ticks % int(SOURCES_SECONDS / HEAD_SECONDS) == 1 and (now := sources()) != health:
-                    health = now
-                    await client.publish(f"{META_ROOT}/sources", health, qos=0, retain=True)
+                for word, text in meta().items() if ticks % int(SOURCES_SECONDS / HEAD_SECONDS) == 1 else ():
+                    if before.get(word) != text:
+                        before[word] = text
+                        await client.publish(f"{META_ROOT}/{word}", text, qos=0, retain=True)
             except (aiomqtt.MqttError, TryLater) as error:
                 log.debug("the mirror cannot tell its state now", error=str(error))
 

@@ -18,11 +18,12 @@ from typing import Any, Final
 import msgspec
 import zstandard
 from nacl.exceptions import BadSignatureError
-from nacl.signing import SigningKey, VerifyKey
+from nacl.signing import VerifyKey
 
 from firehose.errors import Broken
 from firehose.event import rfc3339
 from firehose.history.store import Store
+from firehose.plumbing.signing import Signer
 
 HOUR: Final = timedelta(hours=1)
 _NAME: Final = re.compile(r"\d{4}-\d{2}-\d{2}-\d{2}\.ndjson\.zst")
@@ -56,12 +57,12 @@ class Dumps:
     def __init__(self, folder: Path, key_file: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._key = SigningKey(_key(key_file))
+        self._key = Signer(key_file)
 
     @property
     def public_key(self) -> str:
         """What signatures are checked with, in hex."""
-        return bytes(self._key.verify_key).hex()
+        return self._key.public.hex()
 
     def list(self) -> Entries:
         """The dumps that can be taken, oldest first."""
@@ -138,7 +139,7 @@ class Dumps:
         lines = list(_read(self._folder))
         previous = hashlib.sha256(lines[-1][1]).hexdigest() if lines else ""
         bare = msgspec.structs.replace(entry, previous=previous, signature="")
-        signed = msgspec.structs.replace(bare, signature=self._key.sign(msgspec.json.encode(bare)).signature.hex())
+        signed = msgspec.structs.replace(bare, signature=self._key.sign(msgspec.json.encode(bare)).hex())
         with (self._folder / _INDEX).open("ab") as file:
             file.write(msgspec.json.encode(signed) + b"\n")
             file.flush()
@@ -219,15 +220,3 @@ def _read(folder: Path) -> Iterator[tuple[Entry, bytes]]:
 
 def _hour(name: str) -> datetime:
     return datetime.strptime(name[:13], "%Y-%m-%d-%H").replace(tzinfo=UTC)
-
-
-def _key(file: Path) -> bytes:
-    """The signing key's seed; made once, readable by us alone."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
-            new.write(bytes(SigningKey.generate()).hex().encode() + b"\n")
-    try:
-        return bytes.fromhex(file.read_text().strip())
-    except ValueError:
-        raise Broken(f"{file} is not a signing key (64 hex digits)") from None

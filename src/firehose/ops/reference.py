@@ -17,6 +17,7 @@ import click
 import msgspec
 
 from firehose import settings as hub_settings
+from firehose import sink as sink_kinds
 from firehose import source as source_kinds
 from firehose.plumbing import metrics
 
@@ -34,12 +35,18 @@ _SOURCES_HEAD: Final = """# Sources
 What each kind of source understands. Whatever is neither mapped nor ignored goes to the quarantine.
 """
 
+_SINKS_HEAD: Final = """# Sinks
+
+The ways out that a hub can be set up with. `/v1/sinks` and `firehose sinks list` show how they are.
+"""
+
 
 def pages(command: click.Group) -> dict[str, str]:
     """Each page's name and text."""
     return {
         "settings.md": "\n".join(settings_page()) + "\n",
         "sources.md": "\n".join(sources_page()) + "\n",
+        "sinks.md": "\n".join(sinks_page()) + "\n",
         "metrics.md": "\n".join(metrics_page()) + "\n",
         "commands.md": "\n".join(commands_page(command)) + "\n",
     }
@@ -55,6 +62,9 @@ def settings_page() -> Iterator[str]:
     for name in source_kinds.kinds():
         kind = source_kinds.load(name)
         yield from _table(f'[sources.<name>] with kind = "{kind.name}"', kind.settings)
+    for name in sink_kinds.kinds():
+        way = sink_kinds.load(name)
+        yield from _table(f'[sinks.<name>] with kind = "{way.name}"', way.settings)
 
 
 def _table(title: str, owner: type[Any]) -> Iterator[str]:
@@ -98,6 +108,16 @@ def sources_page() -> Iterator[str]:
             yield "\n| ignored | why |\n|---|---|"
             for native, why in sorted(kind.ignored.items()):
                 yield f"| `{native}` | {why} |"
+
+
+def sinks_page() -> Iterator[str]:
+    """Every way out."""
+    yield _SINKS_HEAD
+    yield "| kind | way out | what leaves | events in a message |\n|---|---|---|---|"
+    for kind in (sink_kinds.load(name) for name in sink_kinds.kinds()):
+        folder = str(kind.render.__module__).split(".")[2]
+        page = f"../../src/firehose/sinks/{folder}/README.md"
+        yield f"| [`{kind.name}`]({page}) | {kind.title} | {'; '.join(kind.formats)} | {kind.most} |"
 
 
 def _folder(kind: source_kinds.SourceKind) -> str:

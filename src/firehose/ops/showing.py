@@ -11,6 +11,7 @@ from typing import Any
 import click
 import msgspec
 
+from firehose import sink as sink_kinds
 from firehose import source as source_kinds
 from firehose.bus.engine_config import EngineConfig, Producer, render
 from firehose.settings import Origins, Settings, load, secret
@@ -70,8 +71,9 @@ def meaning(merged: Settings, section: str) -> list[str]:
     """The words of a section's settings type."""
     room, _, name = section.partition(".")
     owner: Any
-    if room == "sources":
-        owner = source_kinds.load(merged.sources[name].kind).settings
+    if room in ("sources", "sinks"):
+        known: Any = source_kinds if room == "sources" else sink_kinds
+        owner = known.load(getattr(merged, room)[name].kind).settings
         bases = [base for base in owner.__mro__ if base.__doc__ and base.__module__.startswith("firehose.")]
         return [line.strip() for base in bases for line in base.__doc__.splitlines() if line.strip()]
     owner = type(getattr(merged, section))

@@ -16,6 +16,8 @@ POINTS: Final = (
     "recorder.before-commit",
     "recorder.after-commit",
     "mirror.after-send",
+    "delivery.before-send",
+    "delivery.after-send",
 )
 
 

@@ -35,6 +35,20 @@ goodbyes = Counter("firehose_goodbyes", "Live streams that the hub ended, by cau
 engine_restarts = Counter("firehose_engine_restarts", "Restarts of the embedded engine", registry=REGISTRY)
 recorder_restarts = Counter("firehose_recorder_restarts", "Restarts of the recorder's process", registry=REGISTRY)
 spooled = Gauge("firehose_spooled", "Deliveries that wait on disk for the stream", ["source"], registry=REGISTRY)
+sink_messages = Counter(
+    "firehose_sink_messages", "Messages to sinks: sent, tries that failed, dead", ["sink", "result"], registry=REGISTRY
+)
+sink_lag = Gauge(
+    "firehose_sink_lag_events", "Events between the stream's head and the oldest a sink has to send", ["sink"],
+    registry=REGISTRY,
+)  # fmt: skip
+sink_seconds = Histogram(
+    "firehose_sink_seconds",
+    "Time from the stream's storing an event to its receiver's answer, seconds",
+    ["sink"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 5, 60, 3600),
+    registry=REGISTRY,
+)
 
 
 def exposition() -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.web.api import about, counts, documents, dumps, events, quarantine
+from firehose.web.api import about, counts, deadletters, documents, dumps, events, quarantine, sinks
 
 HANDLERS: Final[list[Any]] = [
     *events.HANDLERS,
@@ -12,5 +12,7 @@ HANDLERS: Final[list[Any]] = [
     *dumps.HANDLERS,
     *about.HANDLERS,
     *quarantine.HANDLERS,
+    *sinks.HANDLERS,
+    *deadletters.HANDLERS,
     *documents.HANDLERS,
 ]

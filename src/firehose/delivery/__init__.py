@@ -1,0 +1,1 @@
+"""How events leave: for each sink a cursor, lanes, retries, dead letters and books."""

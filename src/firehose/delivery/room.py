@@ -1,0 +1,96 @@
+"""The delivery room: all sinks of the settings, each with a runner of its own, and the orders that reach them.
+
+In: settings and the hub's stream. Out: jobs to run, the health of each sink. It joins the parts and knows no kind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from firehose import sink as sink_kinds
+from firehose.delivery import deadletters, runner
+from firehose.delivery.books import SinkHealth
+from firehose.delivery.runner import Ears, Runner
+from firehose.errors import Broken, Refused, TryLater
+from firehose.plumbing.signing import Signer
+from firehose.settings import Settings, secret
+from firehose.sink import Outlet, Tools
+
+log = structlog.get_logger("delivery")
+ORDER_SECONDS: Final = 1.0
+
+
+def outlets(settings: Settings, now: Any) -> list[Outlet]:
+    """The sinks of the settings; `Broken` (code 2) names the one whose query, topics or beginning is wrong."""
+    found = []
+    for name, own in settings.sinks.items():
+        kind = sink_kinds.load(own.kind)
+        outlet = Outlet(
+            name=name, kind=kind, settings=own, hub_url=settings.public_url, hub_name=settings.hub.name
+        )  # fmt: skip
+        try:
+            runner.wanted(outlet, now())
+            runner.begin(outlet, now())
+        except Refused as error:
+            raise Broken(f"sinks.{name}: {error.detail}", code=2) from None
+        found.append(outlet)
+    return found
+
+
+def signer(data: Path) -> Signer:
+    """The key that webhooks are signed with; its public half is published at `/v1/keys`."""
+    return Signer(data / "keys" / "webhook.key")
+
+
+class Room:
+    """The sinks of one process. `jobs()` to run, `close()` at the end."""
+
+    def __init__(self, given: Sequence[Outlet], ears: Ears, sign: Signer) -> None:
+        self._ears = ears
+        self._runners = {outlet.name: Runner(outlet, transport(outlet, ears, sign), ears) for outlet in given}
+
+    def jobs(self) -> Sequence[tuple[str, Coroutine[Any, Any, None]]]:
+        """Named, without end."""
+        own = [(f"sink {name}", running.run()) for name, running in self._runners.items()]
+        return [*own, ("sink orders", self._obey())]
+
+    def report(self) -> list[SinkHealth]:
+        """Every sink, as it stands now."""
+        return [running.health() for running in self._runners.values()]
+
+    def books(self) -> bytes:
+        """The same as JSON."""
+        return msgspec.json.encode(self.report())
+
+    async def close(self) -> None:
+        """Save every position; the jobs must have ended."""
+        await asyncio.gather(*(running.close() for running in self._runners.values()))
+
+    async def _obey(self) -> None:
+        while True:
+            try:
+                for number, order in await deadletters.orders(self._ears.bus):
+                    running = self._runners.get(order.sink)
+                    if running is not None:
+                        # On disk with the sink's position before it leaves the shelf: a crash between obeys twice.
+                        await running.obey(order)
+                        await self._ears.bus.unshelve(deadletters.ORDERS, number)
+            except TryLater as error:
+                log.debug("orders wait", error=error.detail)
+            await asyncio.sleep(ORDER_SECONDS)
+
+
+def transport(outlet: Outlet, ears: Ears, sign: Signer) -> Any:
+    """The transport of a sink; `Broken` names the sink."""
+    tools = Tools(secret=partial(secret, outlet.settings), sign=sign.sign, now=ears.now)
+    try:
+        return outlet.kind.connect(outlet, tools)
+    except Broken as error:
+        raise Broken(f"sinks.{outlet.name}: {error.detail}", code=error.code) from None

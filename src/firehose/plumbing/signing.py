@@ -1,0 +1,40 @@
+"""The hub's own ed25519 keys: made once, kept in a file that only the hub can read.
+
+In: a file. Out: signatures and the public half. It refuses to know what is signed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nacl.signing import SigningKey
+
+from firehose.errors import Broken
+
+
+class Signer:
+    """One key. The file (64 hex digits) is made when it is missing; `Broken` when it holds something else."""
+
+    def __init__(self, file: Path) -> None:
+        self._key = SigningKey(_seed(file))
+
+    @property
+    def public(self) -> bytes:
+        """The public key, 32 bytes."""
+        return bytes(self._key.verify_key)
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature, 64 bytes."""
+        return self._key.sign(message).signature
+
+
+def _seed(file: Path) -> bytes:
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+            new.write(bytes(SigningKey.generate()).hex().encode() + b"\n")
+    try:
+        return bytes.fromhex(file.read_text().strip())
+    except ValueError:
+        raise Broken(f"{file} is not a signing key (64 hex digits)") from None

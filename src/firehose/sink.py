@@ -1,0 +1,170 @@
+"""What a sink is: its declaration, the message it makes of events, the transport that sends it. Loading by name.
+
+In: the `kind` in the settings. Out: the `SinkKind` that the folder `firehose.sinks.<kind>` declares as `SINK`.
+Two halves: *rendering* is pure (events in, a `Message` out: no sockets, no clock), the *transport* acts and knows no
+events. When, in which order, how often and what then is decided by `delivery/`; a transport only says what came of
+one try, by returning or by raising `TryLater`, `SlowDown`, `GiveUp` or `Gone`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import importlib.util
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from firehose.errors import Broken
+from firehose.event import Recorded
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every sink can be told. Each sink kind adds its own fields.
+
+    query: which events, in the query language ("" is all). topics: only events on these topics (MQTT filters).
+    since: where a new sink begins: `latest`, `earliest`, a time, a duration such as `1h`, or `seq:123`.
+    order: `key` keeps the order of the events about one thing, `stream` the order of all, `none` keeps none.
+    concurrency: most messages under way at a time. allow: hosts, addresses and networks that requests may go to
+    although they are not public; allow_private: any address.
+    """
+
+    kind: str
+    query: str = ""
+    topics: tuple[str, ...] = ()
+    since: str = "latest"
+    order: Literal["key", "stream", "none"] = "key"
+    concurrency: int = 8
+    allow: tuple[str, ...] = ()
+    allow_private: bool = False
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What a transport sends. `id` is the same for every try, and another one for other events: receivers recognise
+    what they already have by it. `to` is where: a URL, a topic, a channel, an address."""
+
+    id: str
+    to: str
+    body: bytes
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlet:
+    """A sink as it is set up. name: in the settings. settings: of the kind's own type. hub_url, hub_name: for links
+    and headings, without a trailing slash."""
+
+    name: str
+    kind: SinkKind
+    settings: Any
+    hub_url: str = ""
+    hub_name: str = "Firehose"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What the hub lends to a transport. secret: the secret that `<word>_file` or `<word>_env` of the settings names
+    (b"" when neither is set). sign: the hub's ed25519 signature over bytes; its public key is at `/v1/keys`.
+    now: the clock."""
+
+    secret: Callable[[str], bytes]
+    sign: Callable[[bytes], bytes]
+    now: Callable[[], datetime]
+
+
+class Transport(Protocol):
+    """The half that acts. One for each sink; `send` may run several times at once."""
+
+    async def send(self, message: Message) -> str:
+        """One try. Returns what the receiver said once it has the message, in a few words.
+
+        `TryLater`: it may work later (nobody there, an error over there). `SlowDown`: the receiver wants a pause of
+        `after` seconds. `GiveUp`: this message will never be taken. `Gone`: the receiver wants nothing any more."""
+        ...
+
+    async def run(self) -> None:
+        """Hold what must be held (a connection) until cancelled. May return at once when there is nothing to hold."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkKind:
+    """A sink's declaration, the `SINK` of its folder.
+
+    name: the kind's word in the settings, and the folder. title: for people. family: icon and colour on the pages.
+    settings: the type of `[sinks.<name>]`, derived from `Settings`.
+    render: the message that events of one lane make; None when they make none. Pure.
+    connect: the transport. `Broken` (code 2) when the settings cannot work, in words that say what is missing.
+    lanes: the lanes an event goes to; order holds within a lane, and a lane that must wait holds up no other. Empty:
+    the event is not for this sink. By default one lane, by `order`.
+    most: events of one lane that one message may hold, when they wait together.
+    due: the earliest moment at which a lane may send what waits in it (digests); None is at once.
+    formats: what leaves, in words, for the reference page. to: what the Sinks table shows as the address.
+    also: other words for the settings that this folder serves, with the title of each.
+    """
+
+    name: str
+    title: str
+    family: str
+    settings: type[Any]
+    render: Callable[[Sequence[Recorded], str, Outlet], Message | None]
+    connect: Callable[[Outlet, Tools], Transport]
+    lanes: Callable[[Recorded, Any], Sequence[str]] = field(default=lambda event, settings: (lane(event, settings),))
+    most: int = 1
+    due: Callable[[datetime, str, Any], datetime | None] | None = None
+    formats: Sequence[str] = ()
+    to: Callable[[Any], str] = field(default=lambda settings: str(getattr(settings, "url", "")))
+    also: Mapping[str, str] = field(default_factory=dict)
+
+
+def lane(event: Recorded, settings: Settings) -> str:
+    """The lane that `order` asks for: the thing that the event is about, everything in one, each event its own."""
+    match settings.order:
+        case "stream":
+            return ""
+        case "none":
+            return event.cursor
+        case _:
+            return f"{event.envelope.source} {event.envelope.subject}"
+
+
+def load(kind: str) -> SinkKind:
+    """The declaration of a sink kind; `Broken` (settings) names the nearest known kind."""
+    if kind in folders():
+        return _declared(kind)
+    for folder in folders():
+        declared = _declared(folder)
+        if kind in declared.also:
+            return dataclasses.replace(declared, name=kind, title=declared.also[kind], also={})
+    known = kinds()
+    near = get_close_matches(kind, known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+    raise Broken(f"no sink of kind {kind!r}{hint}", code=2)
+
+
+def _declared(folder: str) -> SinkKind:
+    declared = importlib.import_module(f"firehose.sinks.{folder}").SINK
+    if not isinstance(declared, SinkKind):
+        raise Broken(f"firehose.sinks.{folder}.SINK is not a SinkKind", code=2)
+    return declared
+
+
+def folders() -> list[str]:
+    """The folders below `firehose.sinks`."""
+    package = importlib.util.find_spec("firehose.sinks")
+    places = list(package.submodule_search_locations or ()) if package else []
+    return sorted(found.name for found in pkgutil.iter_modules(places) if found.ispkg)
+
+
+def kinds() -> list[str]:
+    """The words of all sink kinds that are installed, those that share a folder with another included."""
+    return sorted({word for folder in folders() for word in (folder, *_declared(folder).also)})

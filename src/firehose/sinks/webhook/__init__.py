@@ -1,0 +1,5 @@
+"""Webhooks, signed as Standard Webhooks asks."""
+
+from firehose.sinks.webhook.webhook import SINK
+
+__all__ = ["SINK"]

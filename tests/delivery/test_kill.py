@@ -1,0 +1,142 @@
+"""A real hub with a webhook sink to a real receiver: everything arrives, also when the hub is killed on the way."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from firehose.testing import HubProcess, StartHub
+
+pytestmark = pytest.mark.timeout(240)
+
+
+class Receiver:
+    """A webhook receiver: counts ids, answers with `status`."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.ids: list[str] = []
+        self.subjects: list[str] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                if receiver.status == 200:
+                    receiver.ids.append(self.headers["webhook-id"])
+                    receiver.subjects.append(body["subject"])
+                self.send_response(receiver.status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/hook"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    found = Receiver()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+def settings(receiver: Receiver, url: str = "") -> str:
+    return (
+        '[sources.inbox]\nkind = "inbox"\nurl = "https://inbox.example"\n'
+        f'[sinks.hook]\nkind = "webhook"\nurl = "{url or receiver.url}"\nallow_private = true\nsince = "earliest"\n'
+        'query = "subject:thing-*"\n'
+    )
+
+
+def bearer(hub: HubProcess) -> dict[str, str]:
+    token = hub.token("publish:inbox", "admin")
+    return {"authorization": f"Bearer {token}", "content-type": "application/cloudevents+json"}
+
+
+def publish(hub: HubProcess, headers: dict[str, str], *subjects: str) -> None:
+    for subject in subjects:
+        event = {"specversion": "1.0", "id": subject, "source": "https://inbox.example", "type": "org.example.done",
+                 "subject": subject}  # fmt: skip
+        status, answer = hub.post("/in/inbox", json.dumps(event).encode(), headers)
+        assert status in (200, 202), answer
+
+
+def until(what: Callable[[], object], hub: HubProcess, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, hub.tail()
+        time.sleep(0.05)
+
+
+def sink(hub: HubProcess) -> dict[str, object]:
+    (found,) = hub.get("/v1/sinks")["sinks"]
+    return dict(found)
+
+
+def test_events_reach_a_receiver_and_the_books_tell(start_hub: StartHub, receiver: Receiver) -> None:
+    hub = start_hub(settings(receiver))
+    names = [f"thing-{number}" for number in range(20)]
+    publish(hub, bearer(hub), *names, "other-1")
+    until(lambda: len(receiver.ids) == 20, hub)
+    assert sorted(receiver.subjects) == sorted(names)
+    until(lambda: sink(hub)["sent"] == 20, hub)
+    told = sink(hub)
+    assert (told["state"], told["lag"], told["open"], told["dead"]) == ("healthy", 0, 0, 0)
+    assert told["to"] == receiver.url.removesuffix("/hook")
+    (key,) = hub.get("/v1/keys")["keys"]
+    assert key["whpk"].startswith("whpk_")
+
+
+@pytest.mark.parametrize("point", ["delivery.before-send", "delivery.after-send"])
+def test_a_hub_that_dies_while_it_sends_loses_nothing(point: str, start_hub: StartHub, receiver: Receiver) -> None:
+    hub = start_hub(settings(receiver), environ={"FIREHOSE_CRASH": f"{point}:7"})
+    names = [f"thing-{number}" for number in range(30)]
+    headers = bearer(hub)
+    assert hub.process is not None
+    with suppress(OSError):
+        for name in names:
+            publish(hub, headers, name)
+    assert hub.process.wait(30) == -signal.SIGKILL
+    hub.start()
+    publish(hub, headers, *names)
+    until(lambda: set(receiver.subjects) == set(names), hub)
+    counts = Counter(receiver.ids)
+    assert len(counts) == 30
+    # What was sent since the position was last saved is sent again, under the same id.
+    assert max(counts.values()) <= 2
+
+
+def test_a_receiver_that_says_410_and_one_that_was_away(start_hub: StartHub, receiver: Receiver) -> None:
+    hub = start_hub(settings(receiver))
+    headers = bearer(hub)
+    receiver.status = 410
+    publish(hub, headers, "thing-1")
+    until(lambda: sink(hub)["state"] == "disabled", hub)
+    publish(hub, headers, "thing-2")
+    assert "410" in str(sink(hub)["why"])
+    hub.stop()
+    hub.start()
+    until(lambda: sink(hub)["state"] == "disabled", hub)
+    receiver.status = 200
+    status, _ = hub.post("/v1/sinks/hook/enable", b"", headers)
+    assert status == 200
+    until(lambda: sorted(receiver.subjects) == ["thing-1", "thing-2"], hub)
