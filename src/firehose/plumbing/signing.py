@@ -6,6 +6,7 @@ In: a file. Out: signatures and the public half. It refuses to know what is sign
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from nacl.signing import SigningKey
@@ -32,8 +33,13 @@ class Signer:
 def _seed(file: Path) -> bytes:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+        # Linked into place whole: two parts of a hub that start together get the same key.
+        fresh = file.with_name(f"{file.name}.{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as new:
             new.write(bytes(SigningKey.generate()).hex().encode() + b"\n")
+        with suppress(FileExistsError):
+            os.link(fresh, file)
+        fresh.unlink()
     try:
         return bytes.fromhex(file.read_text().strip())
     except ValueError:
