@@ -16,11 +16,12 @@ from firehose.bus.contract import Message
 from firehose.bus.live import Live
 from firehose.bus.memory import MemoryBus
 from firehose.errors import Refused
-from firehose.event import Event, encode
+from firehose.event import Event, Recorded, encode
 from firehose.history.reader import Reader
 from firehose.history.recorder import Recorder
 from firehose.history.replay import events
 from firehose.history.sqlite import SqliteStore
+from firehose.ops.bench.world import END, World
 from firehose.plumbing.tasks import Crew
 from firehose.query.parse import parse
 from firehose.query.tree import Everything, Node
@@ -171,3 +172,15 @@ async def test_no_hole_and_no_double_wherever_the_seam_is(
     assert await reading == list(range(min(after, before) + 1, total + 1))
     await rig.crew.stop()
     rig.reader.close()
+
+
+def test_an_event_of_the_history_is_written_down_as_it_was(tmp_path: Path) -> None:
+    moments = [datetime(1970, 1, 1, tzinfo=UTC), datetime(2016, 2, 29, 23, 59, 59, 999_999, UTC), END]
+    frame = next(World().events(1)).frame
+    before = [Recorded(number, moment, frame) for number, moment in enumerate(moments, 1)]
+    store = SqliteStore(tmp_path / "h.db")
+    store.append(before)
+    found = [event for chunk in store.replay(0) for event in chunk]
+    assert [event.line for event in found] == [event.line for event in before]
+    assert [event.recorded for event in found] == moments
+    store.close()

@@ -8,7 +8,7 @@ than compression alone does.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import zstandard
@@ -61,15 +61,30 @@ class Packer:
 
     def unpack(self, blob: bytes) -> bytes:
         """The frame of a blob; `KeyError` when its dictionary is gone."""
-        number = zstandard.get_frame_parameters(blob).dict_id
-        unpackers: dict[int, zstandard.ZstdDecompressor] = self._local.__dict__.setdefault("unpackers", {})
+        return self._unpacker(zstandard.get_frame_parameters(blob).dict_id)(blob)
+
+    def unpack_all(self, blobs: Iterable[bytes]) -> list[bytes]:
+        """Many at once: the dictionary is looked for only when it changes."""
+        found: list[bytes] = []
+        named, unpack = b"", self._unpacker(0)
+        for blob in blobs:
+            # A frame whose size is known and whose dictionary has a number of four bytes has it in the sixth to ninth.
+            if blob[5:9] != named or blob[4] & 0x23 != 0x23:
+                parameters = zstandard.get_frame_parameters(blob)
+                unpack = self._unpacker(parameters.dict_id)
+                named = blob[5:9] if blob[4] & 0x23 == 0x23 else b""
+            found.append(unpack(blob))
+        return found
+
+    def _unpacker(self, number: int) -> Callable[[bytes], bytes]:
+        unpackers: dict[int, Callable[[bytes], bytes]] = self._local.__dict__.setdefault("unpackers", {})
         unpacker = unpackers.get(number)
         if unpacker is None:
             if number and number not in self._dictionaries:
                 self._read()
             known = self._dictionaries[number] if number else None
-            unpacker = unpackers[number] = zstandard.ZstdDecompressor(dict_data=known)
-        return unpacker.decompress(blob)
+            unpacker = unpackers[number] = zstandard.ZstdDecompressor(dict_data=known).decompress
+        return unpacker
 
     def _read(self) -> None:
         for number, dictionary in sorted(self._reload().items()):

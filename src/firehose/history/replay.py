@@ -23,6 +23,8 @@ from firehose.query.tree import Everything, Node
 
 CHUNK: Final = 500
 """Events in one step at most."""
+PAST: Final = 1_000
+"""The same where everything is replayed from the history: each step costs two questions to it."""
 PATIENCE: Final = 10.0
 """Seconds to wait for the recorder before the reader is told to come back."""
 
@@ -75,7 +77,7 @@ async def _past(live: Live, reader: Reader, after: int, query: Node, bus: Bus | 
     if upto <= after:
         yield await _unrecorded(reader, after, query, bus)
     elif isinstance(query, Everything):
-        async for batch in reader.replay(after, upto=upto, chunk=CHUNK):
+        async for batch in reader.replay(after, upto=upto, chunk=PAST):
             # Retention raises the floor before it removes: what was read is whole if the floor is still below it.
             await check(reader, after)
             after = batch[-1].sequence

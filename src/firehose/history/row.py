@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import Final
 
 import msgspec
 import structlog
 
-from firehose.event import Recorded, digest
+from firehose.event import Recorded, digest, rfc3339
 from firehose.history.marks import often, own, plain, who
 from firehose.plumbing import metrics
 from firehose.query.words import words
@@ -27,6 +27,7 @@ GROUPS: Final = ("source", "kind", "project", "actor", "outcome", "severity")
 """What counts can be grouped by; the roll-ups hold each of them, and the total under ""."""
 HOUR: Final = 3_600_000_000
 DAY: Final = 24 * HOUR
+_MINUTES: Final = [b"%02d:%02d:" % divmod(minute, 60) for minute in range(1_440)]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -133,6 +134,34 @@ def tally(of: Sequence[Row]) -> dict[tuple[str, int, str, int], int]:
                 found[field, 3600, value, hour] += n
                 found[field, 86400, value, hour // 24] += n
     return found
+
+
+class Kept(Recorded):
+    """An event out of a store: its time of recording stays a number until somebody asks, since a replay only writes
+    it down."""
+
+    def __init__(self, sequence: int, recorded: int, frame: bytes) -> None:
+        self.sequence = sequence
+        self.frame = frame
+        self._micros = recorded
+
+    @cached_property
+    def recorded(self) -> datetime:  # type: ignore[override]
+        """When the stream stored it, UTC."""
+        return moment(self._micros)
+
+    @property
+    def stamp(self) -> bytes:
+        """See `Recorded.stamp`."""
+        minutes, rest = divmod(self._micros, 60_000_000)
+        day, minute = divmod(minutes, 1_440)
+        return b"%b%b%02d.%06dZ" % (_day(day), _MINUTES[minute], rest // 1_000_000, rest % 1_000_000)
+
+
+@lru_cache(maxsize=1_024)
+def _day(days: int) -> bytes:
+    """The part of a timestamp that all events of one day share, up to the `T`."""
+    return rfc3339(moment(days * DAY))[:11].encode()
 
 
 def micros(moment: datetime) -> int:

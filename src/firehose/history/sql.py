@@ -19,7 +19,7 @@ from firehose.history.compile import LATEST, Index, Plan, plan
 from firehose.history.counting import Groups, Tally
 from firehose.history.graph import walk
 from firehose.history.packing import Packer, learn
-from firehose.history.row import HOUR, Row, micros, moment, row, rows, tally
+from firehose.history.row import HOUR, Kept, Row, micros, row, rows, tally
 from firehose.history.sifting import Sift
 from firehose.history.store import Count, Page, Span
 from firehose.query.tree import Either, Everything, Is, Node
@@ -203,7 +203,9 @@ class SqlStore(ABC):
     def replay(self, after: int, *, upto: int = 0, chunk: int = 2_000) -> Iterator[list[Recorded]]:
         """See `store.Store.replay`."""
         while True:
-            found = [self._event(one) for one in self._all("range_up", after + 1, upto or LATEST, chunk)]
+            rows_ = self._all("range_up", after + 1, upto or LATEST, chunk)
+            frames = self._packer.unpack_all([one[2] for one in rows_])
+            found: list[Recorded] = [Kept(one[0], one[1], frame) for one, frame in zip(rows_, frames, strict=True)]
             if found:
                 yield found
             if len(found) < chunk:
@@ -274,4 +276,4 @@ class SqlStore(ABC):
         return low if span.count and low >= span.first else 0
 
     def _event(self, found: tuple[int, int, bytes]) -> Recorded:
-        return Recorded(found[0], moment(found[1]), self._packer.unpack(found[2]))
+        return Kept(found[0], found[1], self._packer.unpack(found[2]))

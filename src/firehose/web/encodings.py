@@ -59,7 +59,11 @@ class ServerSent:
 
     def events(self, events: Sequence[Recorded], render: Render) -> Chunk:
         """See `Encoding.events`."""
-        return b"".join([b"id: %020d\ndata: %b\n\n" % (event.sequence, render(event)) for event in events])
+        found: list[bytes | memoryview] = []
+        for event in events:
+            line = event.halves if render is envelope else (render(event),)
+            found += (b"id: %020d\ndata: " % event.sequence, *line, b"\n\n")
+        return b"".join(found)
 
     def control(self, word: str, cursor: int, members: dict[str, object]) -> Chunk:
         """See `Encoding.control`."""
@@ -78,9 +82,11 @@ class Lines:
 
     def events(self, events: Sequence[Recorded], render: Render) -> Chunk:
         """See `Encoding.events`."""
-        lines = [render(event) for event in events]
-        lines.append(b"")
-        return b"\n".join(lines)
+        found: list[bytes | memoryview] = []
+        for event in events:
+            found += event.halves if render is envelope else (render(event),)
+            found.append(b"\n")
+        return b"".join(found)
 
     def control(self, word: str, cursor: int, members: dict[str, object]) -> Chunk:
         """See `Encoding.control`."""
