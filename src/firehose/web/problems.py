@@ -17,6 +17,14 @@ MEDIA: Final = "application/problem+json"
 PREFIX: Final = "/problems/"
 
 PAGES: Final[dict[str, tuple[str, str]]] = {
+    "bad-answer": (
+        "The service's answer cannot be read",
+        "The operator sees the request that got it; it is tried again.",
+    ),
+    "bad-cloudevent": (
+        "Not a valid CloudEvent",
+        "The member field names the attribute; CloudEvents 1.0 says what it holds.",
+    ),
     "bad-content-encoding": ("Content-Encoding not taken", "Send the body as it is, without compression."),
     "bad-content-type": ("Content type not taken", "Send application/json in UTF-8, or a form with one field payload."),
     "bad-encoding": ("Not UTF-8", "The body must be UTF-8 text. Check the encoding of whatever writes it."),
@@ -34,6 +42,15 @@ PAGES: Final[dict[str, tuple[str, str]]] = {
     ),
     "future-cursor": ("The cursor is ahead of the stream", "It comes from another hub, or from a lost stream."),
     "method-not-allowed": ("Method not allowed", "The header Allow names what this address takes."),
+    "internal": ("The hub failed", "It is not your fault; the hub's log says more, under the same time."),
+    "missing-header": (
+        "A header is missing",
+        "The service sends it with each delivery; let no proxy on the way drop it.",
+    ),
+    "no-envelope": (
+        "Neither a CloudEvent nor plain JSON that the hub can name",
+        "Send a CloudEvent, or let the operator give the source `type` and `id` for plain JSON.",
+    ),
     "no-secret": (
         "The hub has no secret",
         "The operator sets secret_file for this source; until then it takes nothing.",
@@ -41,7 +58,11 @@ PAGES: Final[dict[str, tuple[str, str]]] = {
     "no-signature": ("Nothing proves the sender", "Enter the secret at the sender, so that it signs its deliveries."),
     "not-acceptable": ("No such encoding", "Ask for one of the media types in detail."),
     "not-found": ("Nothing here", "Check the address; /openapi.json lists all of them."),
+    "refused": ("Not acceptable", "The detail says why."),
+    "schema": ("The data break their schema", "The member field names the place, detail what was expected there."),
     "stale-timestamp": ("Signed too long ago", "Sign each attempt anew and set both clocks by NTP."),
+    "too-broad": ("Too much to count or search at once", "Narrow the time or the query."),
+    "too-costly": ("The query costs too much", "Say it with fewer terms, or narrow the time."),
     "too-deep": ("Nested too deep", "The body nests deeper than any payload of a known service."),
     "too-large": ("Too large", "A delivery may have 1 MiB. Send less, or a link to the bulk."),
     "too-slow": ("The body came too slowly", "It must be here within 30 seconds."),
@@ -50,7 +71,9 @@ PAGES: Final[dict[str, tuple[str, str]]] = {
     "unauthorized": ("A token is needed", "Send Authorization: Bearer <token>; firehose token create makes one."),
     "unknown-kind": ("A kind that nobody mapped", "The delivery is in quarantine and can be judged again after a fix."),
     "unknown-parameter": ("No such parameter", "nearest is the known one that is most like it."),
+    "unknown-sender": ("A sender that is not on the list", "The operator names who may send here in `senders`."),
     "unknown-source": ("No such source", "The last part of the URL must be a source of this hub's settings."),
+    "unknown-stream": ("No such stream", "The detail lists the streams of this door."),
     "unreadable": ("The payload cannot be read", "It is kept in quarantine; the operator sees why."),
 }
 

@@ -61,13 +61,14 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
 
 
 def _plain(delivery: source.Delivery, settings: Settings) -> Incoming:
+    wild.decode(delivery.body)
     if not settings.type:
         raise Refused(
             "this is no CloudEvent (no specversion, no ce- headers); send one, or give the source `type` and `id`",
             slug="no-envelope",
             status=422,
+            field="specversion",
         )
-    wild.decode(delivery.body)
     values = Values({}, delivery.headers, msgspec.json.decode(delivery.body))
     type_, id_ = values.fill(settings.type), values.fill(settings.id)
     if not id_:
