@@ -2,7 +2,12 @@
 
 from hypothesis import settings
 
-pytest_plugins = ["firehose.testing", "tests.servers.chromium", "tests.servers.postgres"]
+pytest_plugins = [
+    "firehose.testing",
+    "tests.servers.chromium",
+    "tests.servers.feed",
+    "tests.servers.postgres",
+]
 
 # A deadline is a timed assertion: it fails on a busy machine and says nothing about the code.
 settings.register_profile("firehose", deadline=None)

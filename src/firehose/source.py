@@ -139,6 +139,21 @@ class SshLines:
 
 
 @dataclass(frozen=True)
+class Poll:
+    """Requests that are made again and again, `every` so many seconds. `requests` gives the first ones of a round, from
+    the cursor; the source's `recovered` says what is in an answer, `more` asks for its next page, `step` moves the
+    cursor. Each is asked for conditionally (ETag, Last-Modified), and what the last answer held already is left out.
+    """
+
+    every: float
+    requests: Callable[[str], Sequence[Request]]
+
+
+Hold = Poll
+"""What a source can ask to be held, other than SSH lines."""
+
+
+@dataclass(frozen=True)
 class Step:
     """What a line does to a source's cursor: the cursor after it, and what the connection must know of the line.
 
@@ -177,7 +192,7 @@ class SourceKind:
     {} when that is not clear. Only for `firehose explain`.
     also: other words for the settings that this folder serves, with the title of each (`gitea`: "Gitea"); `read`
     finds the operator's word in `settings.kind`.
-    lines: the long connection to hold, if its settings ask for one.
+    lines: the long SSH connection to hold, if its settings ask for one; holds: the same for any other protocol.
     step: what a line does to the cursor (opaque text, the source's own). Pure; a line that is no JSON leaves it.
     missed: the requests that bring back what a gap may have swallowed; recovered: the deliveries in an answer;
     more: the request for an answer's next page, None at the end.
@@ -197,6 +212,7 @@ class SourceKind:
     native_kind: Callable[[Delivery], str] | None = None
     guess: Callable[[Wild, str], Mapping[str, str]] | None = None
     lines: Callable[[Any], SshLines | None] | None = None
+    holds: Callable[[Any], Hold | None] | None = None
     missed: Callable[[Gap, Any], Iterable[Request]] | None = None
     recovered: Callable[[Request, bytes, Any], Sequence[bytes]] | None = None
     step: Callable[[bytes, str], Step] | None = None

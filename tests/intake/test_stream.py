@@ -22,7 +22,8 @@ from firehose.errors import Refused, TryLater, UnknownKind
 from firehose.event import Event
 from firehose.intake.instance import Instance
 from firehose.intake.poll import fetcher
-from firehose.intake.stream import Doors, Pace, Stream
+from firehose.intake.session import Doors, Pace
+from firehose.intake.stream import Stream
 from firehose.plumbing import clock
 from firehose.plumbing.tasks import Crew
 from firehose.simulator.gerrit_ssh import FakeGerrit

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -20,51 +20,77 @@ from firehose.event import Event, encode
 from firehose.intake.gate import Gate
 from firehose.intake.instance import Instance
 from firehose.intake.ledger import Ledger
-from firehose.intake.poll import fetcher
+from firehose.intake.poll import Fetch, fetcher, look
+from firehose.intake.polling import Polling
+from firehose.intake.session import Doors
 from firehose.intake.spool import Spool
-from firehose.intake.stream import Doors, Stream
+from firehose.intake.stream import Stream
 from firehose.plumbing.clock import Now
-from firehose.plumbing.http import Client
-from firehose.source import SshLines
+from firehose.plumbing.http import Answer, Client
+from firehose.source import Hold, Request
 
 BUCKET: Final = "connections"
+
+
+class Runner(Protocol):
+    """A connection of any protocol."""
+
+    async def run(self) -> None:
+        """Hold it, without end."""
+        ...
 
 
 class Held:
     """A source's connection: `jobs()` to run, `close()` at the end."""
 
-    def __init__(self, name: str, stream: Stream, spool: Spool, client: Client) -> None:
+    def __init__(self, name: str, runner: Runner, spool: Spool | None, client: Client) -> None:
         self.name = name
-        self._stream = stream
+        self._runner = runner
         self._spool = spool
         self._client = client
 
     def jobs(self) -> Sequence[tuple[str, Coroutine[Any, Any, None]]]:
         """Named, without end."""
-        return ((f"spool {self.name}", self._spool.run()), (f"stream {self.name}", self._stream.run()))
+        jobs = [(f"stream {self.name}", self._runner.run())]
+        return [(f"spool {self.name}", self._spool.run()), *jobs] if self._spool is not None else jobs
 
     async def close(self) -> None:
         """Let go of files and of connections for requests; the jobs must have ended."""
-        self._spool.close()
+        if self._spool is not None:
+            self._spool.close()
         await self._client.close()
 
 
-def connections(
-    instances: Mapping[str, Instance], hub: tuple[Gate, Bus, Ledger], folder: Path, now: Now
-) -> Iterator[Held]:
-    """One for each instance whose settings ask for a connection. Their spools lie in `folder`."""
+Parts = tuple[Gate, Bus, Ledger]
+
+
+def connections(instances: Mapping[str, Instance], hub: Parts, folder: Path, now: Now) -> Iterator[Held]:
+    """One for each instance whose settings ask for a connection. Spools lie in `folder`."""
     for instance in instances.values():
-        lines = instance.kind.lines(instance.settings) if instance.kind.lines else None
-        if lines is not None:
-            yield _held(instance, lines, hub, folder / f"{instance.name}.jsonl", now)
+        kind = instance.kind
+        if kind.lines and (lines := kind.lines(instance.settings)):
+            # A Gerrit drops events when its reader is slow, so lines go to disk when the stream is away.
+            spool = Spool(folder / f"{instance.name}.jsonl", hub[0].accept)
+            fetch, client = fetcher(instance.settings)
+            yield Held(instance.name, Stream(instance, lines, _doors(instance, hub, spool, fetch), now), spool, client)
+        elif kind.holds and (hold := kind.holds(instance.settings)):
+            yield _holding(instance, hold, hub, now)
 
 
-def _held(instance: Instance, lines: SshLines, hub: tuple[Gate, Bus, Ledger], file: Path, now: Now) -> Held:
+def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
+    """What can be asked again waits at the service while the stream is away, so it needs no spool."""
+    fetch, client = fetcher(instance.settings, [request.url for request in hold.requests("")])
+    doors = _doors(instance, hub, None, fetch)
+
+    async def ask(request: Request, conditions: Mapping[str, str]) -> Answer:
+        return await look(client, request, instance.settings, conditions)
+
+    return Held(instance.name, Polling(instance, hold, doors, ask, now), None, client)
+
+
+def _doors(instance: Instance, hub: Parts, spool: Spool | None, fetch: Fetch) -> Doors:
     gate, bus, ledger = hub
     name = instance.name
-    # A Gerrit drops events when its reader is slow, so lines go to disk when the stream is away.
-    spool = Spool(file, gate.accept)
-    fetch, client = fetcher(instance.settings)
 
     def refuse(problem: Refused) -> None:
         gate.refuse(name, problem)
@@ -81,8 +107,7 @@ def _held(instance: Instance, lines: SshLines, hub: tuple[Gate, Bus, Ledger], fi
     async def save(state: bytes) -> None:
         await bus.put(BUCKET, name, state)
 
-    doors = Doors(spool.accept, refuse, announce, load, save, report, fetch)
-    return Held(name, Stream(instance, lines, doors, now), spool, client)
+    return Doors(spool.accept if spool else gate.accept, refuse, announce, load, save, report, fetch)
 
 
 def own(instance: Instance, event: Event) -> Message:

@@ -8,7 +8,7 @@ pointless (not there, not allowed), `TryLater` when it is not.
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from firehose.errors import GiveUp, Refused, TryLater
-from firehose.plumbing.http import Client
+from firehose.plumbing.http import Answer, Client
 from firehose.settings import secret
 from firehose.source import Gap, Request, SourceKind
 
@@ -34,10 +34,11 @@ class Recovered(msgspec.Struct, frozen=True):
     later: bool = False
 
 
-def fetcher(settings: Any, allow: Sequence[str] = ()) -> tuple[Fetch, Client]:
-    """Fetches requests of one source. Its own host is trusted, because the operator named it, even if it is inside."""
-    own = urlsplit(settings.url).hostname
-    client = Client([*allow, own] if own else allow)
+def fetcher(settings: Any, urls: Sequence[str] = ()) -> tuple[Fetch, Client]:
+    """Fetches requests of one source. Hosts that the operator named, its own and those of `urls`, are trusted even if
+    they are inside."""
+    own = (urlsplit(url).hostname for url in (settings.url, *urls))
+    client = Client([host for host in own if host])
 
     async def fetch(request: Request) -> bytes:
         return await ask(client, request, settings)
@@ -47,7 +48,12 @@ def fetcher(settings: Any, allow: Sequence[str] = ()) -> tuple[Fetch, Client]:
 
 async def ask(client: Client, request: Request, settings: Any) -> bytes:
     """The body of a successful answer."""
-    headers = dict(request.headers)
+    return (await look(client, request, settings, {})).body
+
+
+async def look(client: Client, request: Request, settings: Any, conditions: Mapping[str, str]) -> Answer:
+    """A successful answer, or with `conditions` (headers) one with status 304 or 410."""
+    headers = {**request.headers, **conditions}
     if request.user or any("{secret}" in value for value in headers.values()):
         word = secret(settings, request.secret).decode()
         headers = {name: value.replace("{secret}", word) for name, value in headers.items()}
@@ -55,10 +61,14 @@ async def ask(client: Client, request: Request, settings: Any) -> bytes:
             login = base64.b64encode(f"{request.user}:{word}".encode()).decode()
             headers["Authorization"] = f"Basic {login}"
     answer = await client.get(request.url, headers)
-    if answer.status == 200:
-        return answer.body
+    if answer.status == 200 or (conditions and answer.status in (304, 410)):
+        return answer
     where = urlsplit(request.url)
     said = f"{where.hostname}{where.path} answered {answer.status}"
+    if answer.status in (301, 302, 303, 307, 308):
+        said += (
+            f" and points to {answer.headers.get('location', '')[:200]!r}: if that is right, enter it in the settings"
+        )
     if answer.status == 429 or answer.status >= 500:
         after = answer.headers.get("retry-after", "")
         raise TryLater(said, after=min(float(after), 3_600.0) if after.isdigit() else 30.0)

@@ -9,73 +9,32 @@ What to do is decided in `watch.py` and by the source; here it is only done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
 
 import msgspec
 import structlog
 
-from firehose.errors import Refused, SlowDown, TryLater
-from firehose.event import Event
+from firehose.errors import TryLater
 from firehose.intake import watch
 from firehose.intake.instance import Instance
 from firehose.intake.judge import too_large
 from firehose.intake.lines import Lines, Oversize
-from firehose.intake.poll import Fetch, recover
+from firehose.intake.poll import recover
+from firehose.intake.session import USUAL, Doors, Pace, Session, obey
 from firehose.intake.ssh import SETTINGS_WAIT, Ended, Link, open_link
-from firehose.intake.watch import State
-from firehose.plumbing.backoff import delays
 from firehose.plumbing.clock import Now, monotonic
-from firehose.source import Delivery, SshLines, Step
+from firehose.source import Delivery, SshLines
 
 log = structlog.get_logger("stream")
-Report = Callable[[str, str, str], None]
-_LATER: Final = (TryLater, SlowDown)
 
 
-@dataclass(frozen=True)
-class Doors:
-    """Where a connection's findings go. deliver: the gate, for a line. refuse: the gate, for a line that is too long.
-    announce: an event of the hub's own. load, save: the kept state. report: connection, why it is down, and what
-    became of gaps, in words. fetch: requests for missed events."""
-
-    deliver: Callable[[Delivery], Awaitable[Any]]
-    refuse: Callable[[Refused], None]
-    announce: Callable[[Event], Awaitable[Any]]
-    load: Callable[[], Awaitable[bytes | None]]
-    save: Callable[[bytes], Awaitable[None]]
-    report: Report
-    fetch: Fetch
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds. tick: how often silence and debts are looked at. settle: how long a server may take to say that it does
-    not know the exact command. good: a connection that lasted so long starts the waiting times anew. save: how often
-    the cursor is kept. first, most: waiting times between connections."""
-
-    tick: float = 5.0
-    settle: float = 1.0
-    good: float = 120.0
-    save: float = 1.0
-    first: float = 0.5
-    most: float = 60.0
-
-
-class Stream:
+class Stream(Session):
     """The connection of one source. `run()` never returns."""
 
-    def __init__(self, instance: Instance, lines: SshLines, doors: Doors, now: Now, pace: Pace = Pace()) -> None:
-        self._instance = instance
+    def __init__(self, instance: Instance, lines: SshLines, doors: Doors, now: Now, pace: Pace = USUAL) -> None:
+        super().__init__(instance, doors, now, pace)
         self._lines = lines
-        self._doors = doors
-        self._now = now
-        self._pace = pace
-        self._state = State()
-        self._saved: tuple[State, float] = (State(), 0.0)
-        self._heard = now()
         self._next_try = now()
         self._plain = False
         self._gaps = "none yet"
@@ -94,15 +53,12 @@ class Stream:
                 why, wait = error.detail, None
                 if error.unknown and not self._plain and not self._lines.only_exact:
                     self._plain, wait = True, 0.0
-            _obey()
+            obey()
             if monotonic() - began >= self._pace.good:
                 waits, self._plain = self._waits(), False
             self._say(f"not connected to {self._place}", down=why)
             log.info("not connected", source=self._instance.name, why=why)
             await self._rest(next(waits) if wait is None else wait)
-
-    def _waits(self) -> Iterator[float]:
-        return delays(self._pace.first, self._pace.most)
 
     @property
     def _place(self) -> str:
@@ -129,7 +85,7 @@ class Stream:
                 if chunk:
                     await self._take(splitter.feed(chunk))
                 await self._tick(link)
-                _obey()
+                obey()
                 chunk = await link.read(self._pace.tick)
         finally:
             await link.close()
@@ -170,29 +126,11 @@ class Stream:
         if not items:
             return
         await self._pass(deliveries)
-        self._state = msgspec.structs.replace(self._state, cursor=cursor, seen=now)
-        self._heard = now
+        self._moved(cursor, now)
         await self._resolve()
         if missed:
             self._state = watch.owe(self._state, self._now(), before)
             await self._pay()
-
-    def _step(self, line: bytes, cursor: str) -> Step:
-        return self._instance.kind.step(line, cursor) if self._instance.kind.step else Step(cursor)
-
-    async def _pass(self, deliveries: Sequence[Delivery]) -> None:
-        """Hand all to the gate at once, so that they share its batches; what it cannot take now comes again, in
-        order. What it refuses is in quarantine and counted."""
-        waits = delays(first=0.2, most=5.0)
-        waiting = list(deliveries)
-        while waiting:
-            results = await asyncio.gather(*map(self._doors.deliver, waiting), return_exceptions=True)
-            for result in results:
-                if isinstance(result, BaseException) and not isinstance(result, (Refused, *_LATER)):
-                    raise result
-            waiting = [one for one, result in zip(waiting, results, strict=True) if isinstance(result, _LATER)]
-            if waiting:
-                await asyncio.sleep(next(waits))
 
     async def _pay(self) -> None:
         """Recover what is owed, if it is due."""
@@ -233,24 +171,13 @@ class Stream:
     async def _tick(self, link: Link | None) -> None:
         """What is due beside reading: alarm, debts, the kept cursor."""
         now = self._now()
-        settings = self._instance.settings
-        if watch.overdue(self._state, self._heard, settings.freshness, now):
-            answers = link is not None and await link.probe(self._lines.probe)
-            await self._doors.announce(watch.silent(self._instance.name, settings.url, self._heard, now, answers))
-            self._state = msgspec.structs.replace(self._state, silent=self._heard)
-            await self._keep(now=True)
+        if self._is_overdue():
+            await self._alarm(link is not None and await link.probe(self._lines.probe))
             if link is not None:
                 raise Ended(f"no line for {int((now - self._heard).total_seconds())} s")
         if link is not None and self._state.owed is not None and now >= self._next_try:
             await self._pay()
         await self._keep()
-
-    async def _resolve(self) -> None:
-        since = self._state.silent
-        if since is not None:
-            settings = self._instance.settings
-            await self._doors.announce(watch.heard(self._instance.name, settings.url, since, self._now()))
-            self._state = msgspec.structs.replace(self._state, silent=None)
 
     async def _rest(self, seconds: float) -> None:
         """Wait before the next connection; silence is an alarm then, too."""
@@ -264,33 +191,3 @@ class Stream:
             if left <= 0:
                 return
             await asyncio.sleep(min(left, self._pace.tick))
-
-    async def _restore(self) -> State:
-        waits = self._waits()
-        while True:
-            try:
-                kept = await self._doors.load()
-                return msgspec.json.decode(kept, type=State) if kept else State()
-            except TryLater as error:
-                log.info("the kept cursor is not readable yet", source=self._instance.name, why=error.detail)
-                await asyncio.sleep(next(waits))
-            except msgspec.DecodeError:
-                log.error("the kept cursor is unreadable; starting without", source=self._instance.name)
-                return State()
-
-    async def _keep(self, *, now: bool = False) -> None:
-        saved, at = self._saved
-        if self._state == saved or not (now or monotonic() - at >= self._pace.save):
-            return
-        try:
-            await self._doors.save(msgspec.json.encode(self._state))
-            self._saved = (self._state, monotonic())
-        except TryLater as error:
-            log.info("the cursor is not kept yet", source=self._instance.name, why=error.detail)
-
-
-def _obey() -> None:
-    """End when the task was cancelled although a library's wait (`asyncio.wait_for` before Python 3.12) lost that."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

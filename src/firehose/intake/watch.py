@@ -32,14 +32,25 @@ class Owed(msgspec.Struct, frozen=True, omit_defaults=True):
         return Gap(self.since, self.until, self.cursor)
 
 
+class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of an address that is polled: how its last answer is named in a conditional request, digests of
+    what that held, and whether the server said that it is gone for good."""
+
+    etag: str = ""
+    modified: str = ""
+    held: tuple[str, ...] = ()
+    gone: bool = False
+
+
 class State(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a connection keeps over restarts. cursor: the source's own. seen: the last line, or the first connection.
-    owed: see `Owed`. silent: since when an alarm is raised."""
+    owed: see `Owed`. silent: since when an alarm is raised. marks: by address, what is polled."""
 
     cursor: str = ""
     seen: datetime | None = None
     owed: Owed | None = None
     silent: datetime | None = None
+    marks: dict[str, Mark] = {}
 
 
 def owe(state: State, now: datetime, before: State | None = None) -> State:
