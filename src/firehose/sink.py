@@ -70,11 +70,12 @@ class Outlet:
 class Tools:
     """What the hub lends to a transport. secret: the secret that `<word>_file` or `<word>_env` of the settings names
     (b"" when neither is set). sign: the hub's ed25519 signature over bytes; its public key is at `/v1/keys`.
-    now: the clock."""
+    now: the clock. back: to be called when a connection has come up: what waits is tried at once."""
 
     secret: Callable[[str], bytes]
     sign: Callable[[bytes], bytes]
     now: Callable[[], datetime]
+    back: Callable[[], None] = field(default=lambda: None)
 
 
 class Transport(Protocol):
@@ -108,6 +109,7 @@ class SinkKind:
     the event is not for this sink. By default one lane, by `order`.
     most: events of one lane that one message may hold, when they wait together.
     due: the earliest moment at which a lane may send what waits in it (digests); None is at once.
+    check: why settings cannot work, "" when they can: for what their types do not say. Pure.
     formats: what leaves, in words, for the reference page. to: what the Sinks table shows as the address.
     also: other words for the settings that this folder serves, with the title of each.
     """
@@ -121,6 +123,7 @@ class SinkKind:
     lanes: Callable[[Recorded, Any], Sequence[str]] = field(default=lambda event, settings: (lane(event, settings),))
     most: int = 1
     due: Callable[[datetime, str, Any], datetime | None] | None = None
+    check: Callable[[Any], str] = field(default=lambda settings: "")
     formats: Sequence[str] = ()
     to: Callable[[Any], str] = field(default=lambda settings: str(getattr(settings, "url", "")))
     also: Mapping[str, str] = field(default_factory=dict)

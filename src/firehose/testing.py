@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -176,6 +178,52 @@ class HubProcess:
 
 
 StartHub = Callable[..., HubProcess]
+
+
+class Mosquitto:
+    """A real broker on a port of its own; it keeps sessions over `stop` and `start`. `log` is its file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.log = folder / "mosquitto.log"
+        self._program = need(shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin"), "mosquitto")
+        self._config = folder / "mosquitto.conf"
+        self._config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n"
+            f"persistence true\npersistence_location {folder}/\nmax_queued_messages 0\nlog_dest file {self.log}\n"
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start, and wait until it listens."""
+        self._process = subprocess.Popen([self._program, "-c", str(self._config)])  # noqa: S603
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                assert self._process.poll() is None, self.log.read_text(errors="replace")[-500:]
+                assert time.monotonic() < deadline, "mosquitto does not listen"
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A running Mosquitto."""
+    (tmp_path / "mosquitto").mkdir()
+    broker = Mosquitto(tmp_path / "mosquitto")
+    broker.start()
+    yield broker
+    broker.stop()
 
 
 @pytest.fixture

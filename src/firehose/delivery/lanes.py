@@ -173,7 +173,8 @@ class Lanes:
         self._failed_in_row.clear()
         self.paused_until = 0.0
         for name, lane in self._lanes.items():
-            if not lane.busy:
+            # What waits for its hour and never failed goes on waiting.
+            if lane.failed_away and not lane.busy:
                 self._set(name, lane, 0.0)
 
     def _release(self, name: str) -> _Lane:

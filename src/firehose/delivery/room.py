@@ -21,7 +21,7 @@ from firehose.delivery.runner import Ears, Runner
 from firehose.errors import Broken, Refused, TryLater
 from firehose.plumbing.signing import Signer
 from firehose.settings import Settings, secret
-from firehose.sink import Outlet, Tools
+from firehose.sink import Outlet, Tools, Transport
 
 log = structlog.get_logger("delivery")
 ORDER_SECONDS: Final = 1.0
@@ -40,6 +40,9 @@ def outlets(settings: Settings, now: Any) -> list[Outlet]:
             runner.begin(outlet, now())
         except Refused as error:
             raise Broken(f"sinks.{name}: {error.detail}", code=2) from None
+        problem = kind.check(own)
+        if problem:
+            raise Broken(f"sinks.{name}: {problem}", code=2)
         found.append(outlet)
     return found
 
@@ -54,7 +57,11 @@ class Room:
 
     def __init__(self, given: Sequence[Outlet], ears: Ears, sign: Signer) -> None:
         self._ears = ears
-        self._runners = {outlet.name: Runner(outlet, transport(outlet, ears, sign), ears) for outlet in given}
+        self._runners: dict[str, Runner] = {}
+        for outlet in given:
+            back = partial(self._back, outlet.name)
+            tools = Tools(secret=partial(secret, outlet.settings), sign=sign.sign, now=ears.now, back=back)
+            self._runners[outlet.name] = Runner(outlet, transport(outlet, tools), ears)
 
     def jobs(self) -> Sequence[tuple[str, Coroutine[Any, Any, None]]]:
         """Named, without end."""
@@ -73,6 +80,9 @@ class Room:
         """Save every position; the jobs must have ended."""
         await asyncio.gather(*(running.close() for running in self._runners.values()))
 
+    def _back(self, name: str) -> None:
+        self._runners[name].hurry()
+
     async def _obey(self) -> None:
         while True:
             try:
@@ -87,9 +97,8 @@ class Room:
             await asyncio.sleep(ORDER_SECONDS)
 
 
-def transport(outlet: Outlet, ears: Ears, sign: Signer) -> Any:
+def transport(outlet: Outlet, tools: Tools) -> Transport:
     """The transport of a sink; `Broken` names the sink."""
-    tools = Tools(secret=partial(secret, outlet.settings), sign=sign.sign, now=ears.now)
     try:
         return outlet.kind.connect(outlet, tools)
     except Broken as error:

@@ -108,6 +108,11 @@ class Runner:
         )
         return self.books.health
 
+    def hurry(self) -> None:
+        """The receiver is there again: try what waits at once."""
+        self._lanes.hurry()
+        self._stir.set()
+
     async def obey(self, order: deadletters.Order) -> None:
         """Carry out an order; on disk when this returns."""
         if not self._begun:
@@ -115,9 +120,9 @@ class Runner:
         match order.action:
             case "enable":
                 self.books.disabled = ""
-                self._lanes.hurry()
+                self.hurry()
             case "hurry":
-                self._lanes.hurry()
+                self.hurry()
             case "replay" if order.letter is not None:
                 event = order.letter.event
                 if event is not None:

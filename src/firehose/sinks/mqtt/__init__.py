@@ -1,0 +1,5 @@
+"""Any other MQTT broker."""
+
+from firehose.sinks.mqtt.mqtt import SINK
+
+__all__ = ["SINK"]

@@ -1,0 +1,138 @@
+"""The MQTT sink against a real Mosquitto: what a subscriber gets on either version of the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import aiomqtt
+import pytest
+
+from firehose.errors import Broken, GiveUp, TryLater
+from firehose.event import Event, Recorded, encode
+from firehose.plumbing.clock import now
+from firehose.plumbing.tasks import Crew
+from firehose.sink import Outlet, Tools
+from firehose.sinks.mqtt.mqtt import SINK, MqttSettings, render, template_problem, topic
+from firehose.testing import Mosquitto
+
+DATA = b'{"change":{"number":7}}'
+
+
+def event(**more: object) -> Recorded:
+    given = {"id": "1", "source": "https://review.example", "type": "com.example.merged", "kind": "change.merged",
+             "subject": "nova~7", "project": "openstack/nova", "actor": "Zoë", "summary": "a change",
+             "time": datetime(2026, 3, 1, tzinfo=UTC), "data": DATA, **more}  # fmt: skip
+    return Recorded(7, datetime(2026, 3, 1, 0, 0, 1, tzinfo=UTC), encode("gerrit", Event(**given)))  # type: ignore[arg-type]
+
+
+def outlet(**more: object) -> Outlet:
+    settings = MqttSettings(**{"kind": "mqtt", "url": "mqtt://127.0.0.1", **more})  # type: ignore[arg-type]
+    return Outlet(name="lab", kind=SINK, settings=settings)
+
+
+class Ups:
+    """Counts how often the connection came up."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.news = asyncio.Event()
+
+    def __call__(self) -> None:
+        self.count += 1
+        self.news.set()
+
+
+@asynccontextmanager
+async def connected(given: Outlet, ups: Ups) -> AsyncIterator[object]:
+    transport = SINK.connect(given, Tools(secret=lambda _: b"", sign=lambda _: b"", now=now, back=ups))
+    crew = Crew()
+    crew.start("transport", transport.run())
+    try:
+        async with asyncio.timeout(20):
+            await ups.news.wait()
+        yield transport
+    finally:
+        await crew.stop()
+        await transport.close()
+
+
+async def received(broker: Mosquitto, given: Outlet, version: aiomqtt.ProtocolVersion) -> aiomqtt.Message:
+    async with aiomqtt.Client("127.0.0.1", broker.port, protocol=version) as reader:
+        await reader.subscribe("#", qos=1)
+        async with connected(given, Ups()) as transport, asyncio.timeout(20):
+            assert await transport.send(render([event()], "", given)) == "acknowledged"  # type: ignore[attr-defined]
+            return await anext(aiter(reader.messages))
+
+
+async def test_mqtt_5_carries_the_attributes_beside_the_payload(mosquitto: Mosquitto) -> None:
+    given = outlet(url=f"mqtt://127.0.0.1:{mosquitto.port}")
+    message = await received(mosquitto, given, aiomqtt.ProtocolVersion.V5)
+    assert str(message.topic) == "events/gerrit/change/merged/openstack/nova"
+    assert message.payload == DATA
+    assert message.properties is not None
+    assert message.properties.ContentType == "application/json"
+    attributes = dict(message.properties.UserProperty)
+    assert attributes["specversion"] == "1.0"
+    assert attributes["id"] == "1"
+    assert attributes["type"] == "com.example.merged"
+    assert attributes["time"] == "2026-03-01T00:00:00.000000Z"
+    assert attributes["actor"] == "Zoë"
+    assert attributes["sequence"] == f"{7:020d}"
+
+
+async def test_mqtt_3_carries_the_whole_event_as_payload(mosquitto: Mosquitto) -> None:
+    given = outlet(url=f"mqtt://127.0.0.1:{mosquitto.port}", version="3.1.1", topic="lab/{source}/{kind}")
+    message = await received(mosquitto, given, aiomqtt.ProtocolVersion.V311)
+    assert str(message.topic) == "lab/gerrit/change/merged"
+    assert isinstance(message.payload, bytes)
+    body = json.loads(message.payload)
+    assert (body["id"], body["data"]) == ("1", json.loads(DATA))
+
+
+async def test_structured_on_mqtt_5_names_the_cloudevents_media_type(mosquitto: Mosquitto) -> None:
+    given = outlet(url=f"mqtt://127.0.0.1:{mosquitto.port}", mode="structured")
+    message = await received(mosquitto, given, aiomqtt.ProtocolVersion.V5)
+    assert message.properties is not None
+    assert message.properties.ContentType == "application/cloudevents+json"
+    assert isinstance(message.payload, bytes)
+    assert json.loads(message.payload)["subject"] == "nova~7"
+
+
+async def test_a_broker_that_is_away_is_try_later_and_its_return_is_told(mosquitto: Mosquitto) -> None:
+    given, ups = outlet(url=f"mqtt://127.0.0.1:{mosquitto.port}"), Ups()
+    async with connected(given, ups) as transport:
+        message = render([event()], "", given)
+        assert await transport.send(message) == "acknowledged"  # type: ignore[attr-defined]
+        await asyncio.to_thread(mosquitto.stop)
+        with pytest.raises(TryLater):
+            await transport.send(message)  # type: ignore[attr-defined]
+        ups.news.clear()
+        await asyncio.to_thread(mosquitto.start)
+        async with asyncio.timeout(30):
+            await ups.news.wait()
+        assert await transport.send(message) == "acknowledged"  # type: ignore[attr-defined]
+    assert ups.count == 2
+
+
+def test_a_topic_template_is_filled_and_checked() -> None:
+    assert topic("x/{project}/{outcome}", event(outcome="success")) == "x/openstack/nova/success"
+    assert topic("x/{subject}", event(subject="a b+c#")) == "x/a%20b%2Bc%23"
+    assert topic("{project}/{kind}", event(project="")) == "change/merged"
+    assert template_problem("{topic}") == ""
+    assert "{projekt}" in template_problem("x/{projekt}")
+    assert "whole topic" in template_problem("x/#")
+
+
+def test_a_topic_that_no_broker_takes_is_given_up() -> None:
+    with pytest.raises(GiveUp):
+        topic("{project}", event(project="x" * 70_000))
+
+
+@pytest.mark.parametrize("url", ["http://broker", "mqtt://", "mqtt://user:secret@broker"])
+def test_a_url_that_is_none_is_told(url: str) -> None:
+    with pytest.raises(Broken, match="url"):
+        SINK.connect(outlet(url=url), Tools(secret=lambda _: b"", sign=lambda _: b"", now=now))
