@@ -75,6 +75,7 @@ class Mirror:
                     host, int(port), username="mirror", password=self._password, identifier="firehose-mirror",
                     max_inflight_messages=1_000, max_queued_outgoing_messages=0, keepalive=10, timeout=15,
                 ) as client:  # fmt: skip
+                    client.pending_calls_threshold = BATCH * 4  # a batch waits for its PUBACKs together: no warning
                     self._mqtt = client
                     self._connected.set()
                     waits = delays(first=0.1, most=5.0)
