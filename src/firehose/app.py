@@ -30,7 +30,7 @@ from firehose.delivery.runner import Ears
 from firehose.errors import Broken, TryLater
 from firehose.history.open import open_store
 from firehose.history.reader import Reader
-from firehose.history.retention import rules
+from firehose.history.retention import age, rules
 from firehose.intake.connections import connections
 from firehose.intake.freshness import Freshness
 from firehose.intake.gate import Gate
@@ -212,6 +212,7 @@ class App:
         else:
             if settings.history.keep:
                 rules(settings.history.keep, now())  # what is wrong with them is said here
+            age(settings.history.keep_dumps, "history.keep_dumps")
             job = recording.Job(
                 nats=addresses.nats, password=addresses.hub_password, data=str(settings.data),
                 history=settings.history, log=settings.hub.log, terminal=sys.stderr.isatty(),

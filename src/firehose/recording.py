@@ -54,12 +54,15 @@ def start(crew: Crew, bus: Bus, reader: Reader, data: Path, history: History) ->
     """Begin to record what the stream has; `reader` hears how far. Dumps and retention go along."""
     crew.start("recorder", Recorder(bus, reader.store, reader.recorded).run())
     dumps = Dumps(data / "dumps", data / "keys" / "dumps.key")
-    crew.start("dumps", dump_hourly(dumps, reader, bus, now))
-    if history.keep:
+    oldest = None
+    if history.keep or history.keep_dumps:
         # Imported here: reading rules needs the query language, which a recorder without rules need not hold.
-        from firehose.history.retention import keep, rules
+        from firehose.history.retention import age, keep, rules
 
-        crew.start("retention", keep(reader.store, rules(history.keep, now()), now))
+        oldest = age(history.keep_dumps, "history.keep_dumps")
+        if history.keep:
+            crew.start("retention", keep(reader.store, rules(history.keep, now()), now))
+    crew.start("dumps", dump_hourly(dumps, reader, bus, now, oldest))
 
 
 async def record(job: Job, crew: Crew, tell: Callable[[int], None]) -> None:

@@ -84,11 +84,13 @@ class Engine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """url: `sqlite:///FILE` ("" = in the data folder) or `postgresql://…`; url_env: a variable that holds it.
-    keep: rules such as `365d` or `source:logs 30d`; the first that fits counts."""
+    keep: rules such as `365d` or `source:logs 30d`; the first that fits counts. keep_dumps: how long hourly dumps are
+    kept, such as `90d` ("" = without end)."""
 
     url: str = ""
     url_env: str = ""
     keep: tuple[str, ...] = ()
+    keep_dumps: str = ""
 
 
 class GerritDoor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -372,6 +372,20 @@ def test_the_graph_does_not_walk_through_hubs(store: Store) -> None:
     assert len(store.graph("node/big", limit=120)) == 120
 
 
+@pytest.mark.parametrize("branch", ["openstack/nova@master", "octo/cat@refs/heads/main", "octo/cat@refs/tags/v1"])
+def test_the_graph_does_not_walk_through_branches(store: Store, branch: str) -> None:
+    store.append([
+        build(1, START, subject="nova~1", refs=(branch, "story/7")),
+        build(2, START, subject="nova~2", refs=(branch,)),
+        build(3, START, subject=branch),
+        build(4, START, subject="story/7", refs=("package/pypi/cat@1.0",)),
+        build(5, START, subject="package/pypi/cat@1.0"),
+        build(6, START, subject="release/1", refs=("package/pypi/cat@1.0",)),
+    ])  # fmt: skip
+    assert sequences(store.graph("nova~1")) == [1, 4, 5, 6]
+    assert sequences(store.graph(branch)) == [1, 2, 3, 4, 5, 6]
+
+
 def test_finds_the_cursor_of_a_moment(store: Store) -> None:
     store.append(some(50, first=10))
     recorded = START + timedelta(seconds=37 * 30)

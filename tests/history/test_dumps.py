@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +14,11 @@ import zstandard
 
 from firehose.bus.memory import MemoryBus
 from firehose.event import Event, Recorded, encode
-from firehose.history.dumping import _once
+from firehose.history.dumping import _once, dump_hourly
 from firehose.history.dumps import Dumps, verify
 from firehose.history.reader import Reader
 from firehose.history.sqlite import SqliteStore
+from firehose.plumbing.tasks import Crew
 
 START = datetime(2016, 10, 25, 22, 30, tzinfo=UTC)
 
@@ -67,6 +69,23 @@ def test_a_removed_dump_stays_in_the_chain(store: SqliteStore, dumps: Dumps, tmp
     assert "2016-10-25-22.ndjson.zst" not in [entry.name for entry in dumps.list()]
     assert b"kept for 365d" in dumps.index()
     assert verify(tmp_path / "dumps", dumps.public_key) == []
+
+
+async def test_old_dumps_go_when_the_setting_says_so(store: SqliteStore, dumps: Dumps, tmp_path: Path) -> None:
+    bus, reader, crew = MemoryBus(first=store.span().last + 1), Reader(store), Crew()
+    later = START + timedelta(days=1)
+    dumps.make(store, later)
+    before = [entry.name for entry in dumps.list()]
+    cut = datetime(2016, 10, 25, 23, tzinfo=UTC)
+    crew.start("dumps", dump_hourly(dumps, reader, bus, lambda: later, later - cut))
+    async with asyncio.timeout(30):
+        while len(dumps.list()) == len(before):
+            await asyncio.sleep(0.01)
+    assert [entry.name for entry in dumps.list()] == [name for name in before if name >= "2016-10-25-23"]
+    assert b"history.keep_dumps" in dumps.index()
+    assert verify(tmp_path / "dumps", dumps.public_key) == []
+    await crew.stop()
+    reader.close()
 
 
 @pytest.mark.parametrize("harm", ["file", "missing", "line changed", "line out", "other key"])

@@ -9,7 +9,7 @@ import pytest
 
 from firehose.errors import Broken
 from firehose.event import Event, Recorded, encode
-from firehose.history.retention import apply, plan, rules
+from firehose.history.retention import age, apply, plan, rules
 from firehose.history.sqlite import SqliteStore
 from firehose.query.tree import All, Everything, Is, Not
 
@@ -68,3 +68,11 @@ def test_a_wrong_rule_is_named(text: str, why: str) -> None:
 def test_a_rule_that_never_counts_is_refused() -> None:
     with pytest.raises(Broken, match="never count"):
         rules(["365d", "source:logs 30d"], NOW)
+
+
+def test_an_age_is_a_number_with_a_unit_or_nothing() -> None:
+    assert age("", "history.keep_dumps") is None
+    assert age("90d", "history.keep_dumps") == timedelta(days=90)
+    for wrong in ("90", "d", "kind:x 90d", "-1d"):
+        with pytest.raises(Broken, match=r"history\.keep_dumps.*as in `90d`"):
+            age(wrong, "history.keep_dumps")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -26,13 +26,15 @@ MARGIN: Final = timedelta(seconds=30)
 """How far the clocks of hub and engine may differ."""
 
 
-async def dump_hourly(dumps: Dumps, reader: Reader, bus: Bus, now: Now) -> None:
-    """Without end."""
+async def dump_hourly(dumps: Dumps, reader: Reader, bus: Bus, now: Now, keep: timedelta | None = None) -> None:
+    """Without end. `keep`: how old a dump may become (None: without end); its hour stays in the index as removed."""
     thread = ThreadPoolExecutor(1, thread_name_prefix="dumps")
     try:
         while True:
             try:
                 await _once(dumps, reader, bus, now, thread)
+                if keep is not None:
+                    await asyncio.get_running_loop().run_in_executor(thread, discard, dumps, now() - keep)
             except (TryLater, OSError) as problem:
                 log.warning("dumps wait", cause=str(problem))
             await asyncio.sleep(EVERY_SECONDS)
@@ -46,3 +48,10 @@ async def _once(dumps: Dumps, reader: Reader, bus: Bus, now: Now, thread: Thread
         job = partial(dumps.make, reader.store, until)
         for entry in await asyncio.get_running_loop().run_in_executor(thread, job):
             log.info("dumped an hour", name=entry.name, events=entry.count, bytes=entry.bytes)
+
+
+def discard(dumps: Dumps, before: datetime) -> None:
+    """Remove dumps that are too old; the index says why."""
+    gone = dumps.remove(before, "older than history.keep_dumps")
+    if gone:
+        log.info("removed dumps that need not be kept any more", first=gone[0], last=gone[-1], dumps=len(gone))

@@ -1,8 +1,8 @@
 """The walk along refs: everything tied to a change, a build, a story, breadth first and bounded.
 
 In: a subject, and a function that gives the newest events about a subject or referring to it. Out: events, oldest
-first. A subject that ties too many events together (a branch, a node) is not followed, or everything would be tied
-to everything.
+first. A branch, a tag, and whatever ties too many events together (a node), is not passed through, or everything
+would be tied to everything.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ def walk(subject: str, limit: int, tied: Tied) -> list[Recorded]:
             if len(seen) >= limit:
                 break
             asked.add(name)
+            if joint(name):
+                continue
             events = tied(name, HUB + 1)
             if len(events) <= HUB:
                 fresh = [event for event in events if event.sequence not in seen][: limit - len(seen)]
@@ -38,6 +40,12 @@ def walk(subject: str, limit: int, tied: Tied) -> list[Recorded]:
                 below.extend(fresh)
         ring = _names(below, asked)
     return [seen[sequence] for sequence in sorted(seen)]
+
+
+def joint(name: str) -> bool:
+    """Whether a subject is where unrelated work meets, by its form: a branch or tag of a repository (`nova@master`,
+    `octo/cat@refs/heads/main`). It is shown when it is asked for, and never passed through."""
+    return "@" in name and not name.startswith("package/")
 
 
 def _names(events: list[Recorded], asked: set[str]) -> list[str]:

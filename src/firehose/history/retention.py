@@ -29,6 +29,16 @@ _RULE: Final = re.compile(r"(?:(.*\S)\s+)?(\d+)([hdwy])", re.DOTALL)
 _UNITS: Final = {"h": 1, "d": 24, "w": 168, "y": 8_766}
 
 
+def age(text: str, setting: str) -> timedelta | None:
+    """An age such as `90d`; None for "". `Broken` (settings) when it is none."""
+    parts = _RULE.fullmatch(text.strip())
+    if not text.strip():
+        return None
+    if parts is None or parts[1]:
+        raise Broken(f"{setting}: {text!r} is not an AGE, as in `90d`; ages: h, d, w, y", code=2)
+    return timedelta(hours=int(parts[2]) * _UNITS[parts[3]])
+
+
 class Rule(msgspec.Struct, frozen=True):
     """Events that fit are kept for `age`."""
 
