@@ -28,7 +28,7 @@ from firehose.intake.redact import scrub
 from firehose.plumbing import metrics
 from firehose.plumbing.clock import monotonic
 from firehose.plumbing.crashpoint import reach
-from firehose.source import Delivery
+from firehose.source import MAX_BODY, Delivery
 
 log = structlog.get_logger("gate")
 QUARANTINE = "quarantine"
@@ -87,8 +87,9 @@ class Gate:
         self._flying: set[str] = set()
 
     async def accept(self, delivery: Delivery) -> Receipt:
-        """Judge, store, count. Raises `Refused` for what is invalid (it is in quarantine then) and `TryLater` when
-        the stream is away or too many deliveries wait: nothing is kept then, the sender must come again."""
+        """Judge, store, count. Raises `Refused` for what is invalid (it is in quarantine then, unless it is too large)
+        and `TryLater` when the stream is away or too many deliveries wait: nothing is kept then, the sender must come
+        again."""
         instance = self.instances[delivery.source]
         judgement = judge(delivery, instance)
         match judgement:
@@ -100,6 +101,11 @@ class Gate:
             case Unknown(kind, detail):
                 number = await self._quarantine(delivery, "unknown", "unknown-kind", detail)
                 return Receipt("unknown", kind=kind, quarantine=number)
+            case Invalid(problem) if len(delivery.body) > MAX_BODY:
+                # Nothing that large is kept: an entry would not fit into a message of the engine's, and the sender
+                # would come again with it for ever.
+                self.refuse(delivery.source, problem)
+                raise problem
             case Invalid(problem):
                 number = await self._quarantine(delivery, "refused", problem.slug, problem.detail, problem.field)
                 problem.extra = {**problem.extra, "quarantine": number}
