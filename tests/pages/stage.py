@@ -21,7 +21,7 @@ import msgspec
 
 from firehose import wild
 from firehose.access.tokens import Tokens
-from firehose.bus.live import Live
+from firehose.bus.live import RING, Live
 from firehose.bus.memory import MemoryBus
 from firehose.errors import UnknownKind
 from firehose.event import Event
@@ -298,13 +298,15 @@ def free_port() -> int:
 class Stage:
     """The running hub. `play` brings deliveries in; `close_doors` and `open_doors` are a restart of the web part."""
 
-    def __init__(self, folder: Path, port: int = 0, sources: tuple[str, ...] = tuple(FAMILIES)) -> None:
+    def __init__(
+        self, folder: Path, port: int = 0, sources: tuple[str, ...] = tuple(FAMILIES), ring: int = RING
+    ) -> None:
         self.port = port or free_port()
         self.crew = Crew()
         self.bus = MemoryBus()
         self.store = SqliteStore(folder / "history.db")
         self.reader = Reader(self.store)
-        self.live = Live()
+        self.live = Live(ring)
         self.ledger = Ledger(now)
         instances = {name: instance(name) for name in sources}
         for one in instances.values():

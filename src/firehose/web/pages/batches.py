@@ -6,6 +6,7 @@ cause that were recorded within `WITHIN` seconds are a `Batch`. `static/js/feed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
@@ -84,7 +85,9 @@ def batch(rows: list[Row]) -> Batch:
     failed = sum(row.state == "bad" for row in rows)
     passed = sum(row.state == "ok" for row in rows)
     worst = next((row for row in rows if row.state == "bad"), newest)
-    counts = ", ".join(part for part in (passed and f"{passed} passed", failed and f"{failed} failed") if part)
+    rest = Counter(row.outcome for row in rows if row.state in ("skip", "warn"))
+    parts = [passed and f"{passed} passed", failed and f"{failed} failed", *(f"{n} {word}" for word, n in rest.items())]
+    counts = ", ".join(part for part in parts if part)
     shown, refs = rows[:MARKS][::-1], belongs(newest)
     return Batch(
         head=msgspec.structs.replace(newest, state=worst.state, icon=worst.icon, outcome=worst.outcome),

@@ -143,7 +143,9 @@ export class Feed {
 
   #write(rows, classes) {
     const all = rows.slice(-CAP);
-    const html = this.#grouped(all, classes, this.rate > BUSY);
+    const busy = this.rate > BUSY;
+    // A tint on every row would be no sign of anything, and paint the whole list for two seconds.
+    const html = this.#grouped(all, busy ? "" : classes, busy);
     const top = this.list.firstElementChild;
     this.list.prepend(make(html));
     $("[data-quiet]")?.remove();
@@ -214,12 +216,12 @@ export class Feed {
 
   /** Older rows leave at the bottom, but not while they are looked at. */
   #trim() {
-    let extra = this.list.children.length - CAP;
+    const extra = this.list.children.length - CAP;
     if (extra <= 0) return;
-    const bottom = this.scroller.getBoundingClientRect().bottom;
-    while (extra-- > 0) {
-      const last = this.list.lastElementChild;
-      if (last.getBoundingClientRect().top < bottom && last.getBoundingClientRect().height) break;
+    // Where everything is, is asked once, before anything moves: asking between removals would lay out the list each time.
+    const bottom = this.scroller.getBoundingClientRect().bottom, leaving = [...this.list.children].slice(-extra);
+    const seen = leaving.findLastIndex(row => { const box = row.getBoundingClientRect(); return box.height && box.top < bottom; });
+    for (const last of leaving.slice(seen + 1)) {
       if (last.dataset.seq) this.seen.delete(Number(last.dataset.seq));
       last.remove();
     }

@@ -5,6 +5,7 @@ import * as health from "./health.js";
 import { bind } from "./keys.js";
 import { List } from "./list.js";
 import { offer } from "./palette.js";
+import { Picks } from "./picks.js";
 import { attach } from "./querybox.js";
 import { Stream } from "./stream.js";
 import { clock, clockTag, write } from "./times.js";
@@ -40,7 +41,10 @@ export function enter() {
     },
     state: changed,
   });
+  let measured = 0;
   function measure(event) {
+    if (Date.now() - measured < 500) return;
+    measured = Date.now();
     const lag = (Date.now() - skew - new Date(event.recordedtime)) / 1000;
     if (lag >= 0 && lag < 3_600 && stream.until === "") health.show({ lag });
   }
@@ -192,6 +196,7 @@ export function enter() {
 
   // ── Query, chips, rate ─────────────────────────────────────────────────
   const turn = q => { keep(); window.dispatchEvent(new CustomEvent("turn", { detail: withQuery("/", q) })); };
+  const picks = new Picks(list, href => { keep(); location.href = href; });
   const box = attach($("form[data-query]"), { submit: turn });
   const narrow = term => { const has = box.value.split(/\s+/).includes(term); turn(has ? box.value : `${box.value} ${term}`.trim()); };
   $("[data-chips]").addEventListener("click", event => {
@@ -237,12 +242,15 @@ export function enter() {
     Enter: event => open(event.target.closest?.(".ev"), false),
     o: () => open(rows.focused, true),
     f: () => { const row = rows.focused; if (!row) return false; narrow(`kind:${row.dataset.kind}`); return true; },
+    x: () => picks.toggle(rows.focused),
     y: () => { permalink(rows.focused); },
-    Escape: () => { rows.clear(); },
+    Escape: () => { if (!picks.clear()) rows.clear(); },
   }));
   undo.push(offer([
     { word: "Pause or go on", icon: "pause", keys: ["Space"], act: () => setPause(!feed.paused) },
     { word: "Show new events", icon: "up", keys: ["."], act: () => feed.show() },
+    { word: "Select the row", icon: "check", keys: ["X"], act: () => picks.toggle(rows.focused) },
+    { word: "Follow this query as…", icon: "connect", act: () => { location.href = withQuery("/connect", box.value); } },
     { word: "Search the history for this query", icon: "search", act: () => { location.href = withQuery("/search", box.value); } },
     { word: "Save this view", icon: "star", act: () => $("[data-save-view]").click() },
   ]));
@@ -262,6 +270,7 @@ export function enter() {
     stream.close();
     feed.close();
     rows.close();
+    picks.close();
     box.close();
   };
 }

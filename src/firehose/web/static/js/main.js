@@ -6,6 +6,7 @@ import * as keys from "./keys.js";
 import * as palette from "./palette.js";
 import * as times from "./times.js";
 import { copy } from "./toast.js";
+import * as sheet from "./sheet.js";
 import * as views from "./views.js";
 
 const PAGES = {
@@ -54,6 +55,7 @@ keys.bind({ "/": () => { const box = $("form[data-query] input[name=q]"); if (!b
 times.start();
 health.start({ owned: page === "live" });
 views.draw();
+sheet.start();
 
 let close = () => {};
 async function enter() {

@@ -50,7 +50,9 @@ export function batchHtml(rows, classes = "") {
     const state = { ok: "ok", bad: "bad", run: "run" }[row.state] || "none";
     return `<rect class="${state}" x="${at * 8}" y="${state === "bad" ? 0 : 1}" width="6" height="${state === "bad" ? 12 : 10}" rx="1"/>`;
   }).join("");
-  const counts = [passed && `${passed} passed`, failed && `${failed} failed`].filter(Boolean).join(", ");
+  const rest = new Map();
+  for (const row of rows) if (row.state === "skip" || row.state === "warn") rest.set(row.word, (rest.get(row.word) || 0) + 1);
+  const counts = [passed && `${passed} passed`, failed && `${failed} failed`, ...[...rest].map(([word, n]) => `${n} ${word}`)].filter(Boolean).join(", ");
   const cause = aboutOf(newest);
   const worst = failed ? rows.find(row => row.state === "bad") : newest;
   const head = { ...newest, state: worst.state, mark: worst.mark, word: worst.word };

@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import { $, block } from "./dom.js";
 import { bind } from "./keys.js";
 import { List } from "./list.js";
+import { Picks } from "./picks.js";
 import { attach } from "./querybox.js";
 import { clock, dayMonth } from "./times.js";
 import { copy } from "./toast.js";
@@ -15,6 +16,7 @@ export function enter() {
   const rows = list && new List(list, (row, { by }) => { if (by === "pointer" && matchMedia("(max-width: 639px)").matches) location.href = `/events/${row.dataset.seq}`; });
 
   const box = attach($("form[data-query]"), { submit: q => { const params = new URLSearchParams(location.search); params.delete("cursor"); if (q) params.set("q", q); else params.delete("q"); turn(`/search?${params}`); } });
+  const picks = list && new Picks(list, turn);
   const facets = $("[data-facets]");
   facets?.addEventListener("click", () => facets.setAttribute("aria-expanded", String(facets.getAttribute("aria-expanded") !== "true")), { signal });
 
@@ -33,9 +35,10 @@ export function enter() {
     o: () => { const row = rows?.focused; if (!row) return false; window.open(`/events/${row.dataset.seq}/source`, "_blank", "noopener"); return true; },
     f: () => { const row = rows?.focused; if (!row) return false; const params = new URLSearchParams(location.search); params.delete("cursor"); params.append("kind", row.dataset.kind); turn(`/search?${params}`); return true; },
     y: () => { const row = rows?.focused; copy(row ? `${location.origin}/events/${row.dataset.seq}` : location.href, "Permalink copied"); },
-    Escape: () => { rows?.clear(); },
+    x: () => picks ? picks.toggle(rows.focused) : false,
+    Escape: () => { if (!picks?.clear()) rows?.clear(); },
   }));
-  return () => { stop.abort(); undo.forEach(act => act()); rows?.close(); box.close(); };
+  return () => { stop.abort(); undo.forEach(act => act()); rows?.close(); picks?.close(); box.close(); };
 }
 
 /** The histogram as a chart of its own; the server's stays where scripts do not run. */

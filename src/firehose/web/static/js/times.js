@@ -57,6 +57,7 @@ export function start() {
   const show = () => {
     const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
     button.textContent = zoneName();
+    for (const word of $$("[data-zone-word]")) word.textContent = zoneName();
     button.title = zone === "utc" ? `Times are UTC. Press for your local time (${name})` : `Times are ${name}. Press for UTC`;
     button.setAttribute("aria-label", zone === "utc" ? "Times in UTC, switch to local time" : "Times in local time, switch to UTC");
   };
