@@ -26,7 +26,8 @@ class Live:
         self._ring: list[Recorded] = []
         self._sequences: list[int] = []
         self._most = ring
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], float] = {}
+        self._bell: asyncio.TimerHandle | None = None
         self.head = 0
 
     @property
@@ -55,7 +56,7 @@ class Live:
             del self._ring[:cut], self._sequences[:cut]
         self.head = fresh[-1].sequence
         metrics.head.set(self.head)
-        waiters, self._waiters = self._waiters, set()
+        waiters, self._waiters = self._waiters, {}
         for waiter in waiters:
             _wake(waiter)
 
@@ -72,18 +73,34 @@ class Live:
         """Until there is something after a cursor; False when `seconds` passed first."""
         if self.head > after:
             return True
-        # A future and a timer of its own for each reader cost 4 us; wait_for and shield cost five times that, and
-        # hundreds of readers wake up for each event.
+        # Hundreds of readers wake up for each event, and a timer for each would be most of what that costs: all share
+        # one, which rings for the earliest.
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
-        self._waiters.add(waiter)
-        timer = loop.call_later(seconds, _wake, waiter)
+        self._waiters[waiter] = deadline = loop.time() + seconds
+        bell = self._bell
+        if bell is None or bell.when() > deadline:
+            self._ring_at(loop, deadline)
         try:
             await waiter
         finally:
-            timer.cancel()
-            self._waiters.discard(waiter)
+            self._waiters.pop(waiter, None)
         return self.head > after
+
+    def _ring_at(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
+        if self._bell is not None:
+            self._bell.cancel()
+        self._bell = loop.call_at(when, self._timeout, loop)
+
+    def _timeout(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake whose time is over, and ring again for the earliest of the others."""
+        self._bell = None
+        now = loop.time() + 0.001
+        for waiter in [one for one, deadline in self._waiters.items() if deadline <= now]:
+            del self._waiters[waiter]
+            _wake(waiter)
+        if self._waiters:
+            self._ring_at(loop, min(self._waiters.values()))
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

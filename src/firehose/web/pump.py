@@ -21,6 +21,7 @@ from firehose.plumbing.clock import monotonic
 from firehose.query.tree import Node
 from firehose.web.encodings import Chunk, Encoding, Render, Shared, envelope
 from firehose.web.hub import Hub
+from firehose.web.patience import Patience
 
 HEARTBEAT: Final = 15.0
 STALL: Final = 60.0
@@ -61,12 +62,14 @@ class Pump:
 
     def __post_init__(self) -> None:
         self.cursor = self.wish.after
+        self._patience = Patience(self.stall)
         self._counter = metrics.delivered.labels(self.wish.encoding.name)
 
     async def run(self) -> None:
         """Serve until the wish is fulfilled or the reader stalls; cancelled when it went away or the hub stops."""
         try:
-            await self._serve()
+            async with self._patience.limit():
+                await self._serve()
         except TimeoutError:
             await self.goodbye("stalled", f"nothing was read for {self.stall:.0f} s")
         except FirehoseError as error:
@@ -119,7 +122,7 @@ class Pump:
     async def _give(self, found: list[Recorded]) -> None:
         wish = self.wish
         for piece in self.shared.pieces(wish.encoding, wish.group, found, wish.render):
-            async with asyncio.timeout(self.stall):
+            with self._patience:
                 await self.write(piece.chunk)
             self.cursor = piece.last
             self.given += piece.events
@@ -130,7 +133,7 @@ class Pump:
         await self._say("heartbeat", {"head": f"{head:020d}", "lag": max(0, head - self.cursor)})
 
     async def _say(self, word: str, members: dict[str, object]) -> None:
-        async with asyncio.timeout(self.stall):
+        with self._patience:
             await self.write(self.wish.encoding.control(word, self.cursor, members))
 
     async def goodbye(self, reason: str, detail: str) -> None:
