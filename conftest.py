@@ -5,6 +5,7 @@ from hypothesis import settings
 pytest_plugins = [
     "firehose.testing",
     "tests.servers.chromium",
+    "tests.servers.dovecot",
     "tests.servers.feed",
     "tests.servers.postgres",
 ]

@@ -26,12 +26,16 @@ MAX_BODY: Final = 1_048_576
 """Largest delivery, in bytes: 1 MiB."""
 
 
+MAIL: Final = "message/rfc822"
+"""The content type of a delivery that is a mail."""
+
+
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """What a sender handed over, untouched.
 
     `source` is the source's name in the settings; `headers` have lower-case names; `topic` is set when it came over
     MQTT or NATS (below `in/<source>/` or the sender's own topic); `received` is our clock, never part of an id;
-    `channel` says how it came: `webhook`, `ssh`, `mqtt`, `nats`, `poll`, `again` (re-injected), `explain`.
+    `channel` says how it came: `webhook`, `ssh`, `mqtt`, `nats`, `poll`, `imap`, `again` (re-injected), `explain`.
     """
 
     source: str
@@ -149,7 +153,23 @@ class Poll:
     requests: Callable[[str], Sequence[Request]]
 
 
-Hold = Poll
+@dataclass(frozen=True)
+class Mailbox:
+    """A mailbox to read over IMAP: each message is one delivery, its bytes, with the content type `MAIL`.
+
+    place: `host:port`. secret: names the password in the settings. tls: `implicit`, `starttls`, or `none`. idle:
+    seconds that one IDLE lasts, and between two looks where the server knows no IDLE.
+    """
+
+    place: str
+    user: str
+    secret: str = "imap_secret"
+    folder: str = "INBOX"
+    tls: str = "implicit"
+    idle: float = 300.0
+
+
+Hold = Poll | Mailbox
 """What a source can ask to be held, other than SSH lines."""
 
 

@@ -68,10 +68,30 @@ def put(value: Any, place: tuple[Any, ...], new: Any, *, drop: bool = False) -> 
 
 
 @st.composite
+def torn(draw: st.DrawFn, body: bytes) -> bytes:
+    """A text (a mail) with lines dropped, doubled, moved or made strange."""
+    lines = body.split(b"\n")
+    for _ in range(draw(st.integers(1, 5))):
+        place = draw(st.integers(0, len(lines) - 1))
+        strange = [b"", lines[place] * 3, b"\xff\xfe\x00", lines[place][: len(lines[place]) // 2], b"=?utf-8?q?=ZZ?="]
+        new = (
+            draw(st.sampled_from(strange))
+            if draw(st.booleans())
+            else draw(st.text(max_size=40)).encode("utf-8", "replace")
+        )
+        lines[place : place + draw(st.integers(0, 2))] = [new]
+        lines = lines or [b""]
+    return b"\n".join(lines)
+
+
+@st.composite
 def mutated(draw: st.DrawFn, word: str) -> Payload:
     """A sample with one to four changes."""
     sample = draw(st.sampled_from(samples(word)))
-    value = json.loads(sample.body)
+    try:
+        value = json.loads(sample.body)
+    except ValueError:
+        return Payload(body=draw(torn(sample.body)), headers=sample.headers, topic=sample.topic)
     for _ in range(draw(st.integers(1, 4))):
         found = places(value)
         if not found:

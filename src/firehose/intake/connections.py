@@ -20,6 +20,7 @@ from firehose.event import Event, encode
 from firehose.intake.gate import Gate
 from firehose.intake.instance import Instance
 from firehose.intake.ledger import Ledger
+from firehose.intake.mailbox import MailboxReader
 from firehose.intake.poll import Fetch, fetcher, look
 from firehose.intake.polling import Polling
 from firehose.intake.session import Doors
@@ -27,7 +28,7 @@ from firehose.intake.spool import Spool
 from firehose.intake.stream import Stream
 from firehose.plumbing.clock import Now
 from firehose.plumbing.http import Answer, Client
-from firehose.source import Hold, Request
+from firehose.source import Hold, Mailbox, Poll, Request
 
 BUCKET: Final = "connections"
 
@@ -79,13 +80,18 @@ def connections(instances: Mapping[str, Instance], hub: Parts, folder: Path, now
 
 def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
     """What can be asked again waits at the service while the stream is away, so it needs no spool."""
-    fetch, client = fetcher(instance.settings, [request.url for request in hold.requests("")])
+    urls = [request.url for request in hold.requests("")] if isinstance(hold, Poll) else []
+    fetch, client = fetcher(instance.settings, urls)
     doors = _doors(instance, hub, None, fetch)
 
     async def ask(request: Request, conditions: Mapping[str, str]) -> Answer:
         return await look(client, request, instance.settings, conditions)
 
-    return Held(instance.name, Polling(instance, hold, doors, ask, now), None, client)
+    match hold:
+        case Poll():
+            return Held(instance.name, Polling(instance, hold, doors, ask, now), None, client)
+        case Mailbox():
+            return Held(instance.name, MailboxReader(instance, hold, doors, now), None, client)
 
 
 def _doors(instance: Instance, hub: Parts, spool: Spool | None, fetch: Fetch) -> Doors:

@@ -2,8 +2,8 @@
 
 In: a kind's word, the bytes of a file, headers. Out: for each payload in the file one plain dict with `verdict`
 (`event`, `ignored`, `unknown`, `refused`) and `events` as readers would get them, but for sequence and recorded time.
-A file holds one payload, or one JSON value a line; an envelope `{"headers", "body"}` or `{"topic", "payload"}` as
-captures have it is opened. Nothing is verified: whoever has the file may know what it means.
+A file holds one payload, or one JSON value a line; an envelope `{"headers", "body"}`, `{"headers", "text"}` (a mail) or
+`{"topic", "payload"}` as captures have it is opened. Nothing is verified: whoever has the file may know what it means.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
 class _Webhook(msgspec.Struct):
     headers: dict[str, str]
     body: msgspec.Raw
+
+
+class _Text(msgspec.Struct):
+    headers: dict[str, str]
+    text: str
 
 
 class _Message(msgspec.Struct):
@@ -69,6 +74,12 @@ def _opened(body: bytes, given: dict[str, str], file: str) -> Payload:
         found = msgspec.json.decode(body, type=_Webhook)
         own = {name.lower(): value for name, value in found.headers.items()}
         return Payload(body=bytes(found.body), headers={**own, **given}, file=file)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        plain = msgspec.json.decode(body, type=_Text)
+        own = {name.lower(): value for name, value in plain.headers.items()}
+        return Payload(body=plain.text.encode(), headers={**own, **given}, file=file)
     except (msgspec.DecodeError, RecursionError):
         pass
     try:

@@ -1,0 +1,5 @@
+"""Launchpad, by its webhooks and its bug mail."""
+
+from firehose.sources.launchpad.launchpad import SOURCE
+
+__all__ = ["SOURCE"]
