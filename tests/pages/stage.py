@@ -12,7 +12,7 @@ import random
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -299,7 +299,12 @@ class Stage:
     """The running hub. `play` brings deliveries in; `close_doors` and `open_doors` are a restart of the web part."""
 
     def __init__(
-        self, folder: Path, port: int = 0, sources: tuple[str, ...] = tuple(FAMILIES), ring: int = RING
+        self,
+        folder: Path,
+        port: int = 0,
+        sources: tuple[str, ...] = tuple(FAMILIES),
+        ring: int = RING,
+        sinks: Mapping[str, Any] | None = None,
     ) -> None:
         self.port = port or free_port()
         self.crew = Crew()
@@ -313,7 +318,9 @@ class Stage:
             self.ledger.open(msgspec.structs.replace(one.opening, since=now()))
         self.gate = Gate(self.bus, self.ledger, instances, self.reader.known)
         self.tokens = Tokens(folder / "access.sqlite")
-        self.settings = Settings(http=Http(listen=f"127.0.0.1:{self.port}"), hub=HubSettings(name="OpenStack infra"))
+        self.settings = Settings(
+            http=Http(listen=f"127.0.0.1:{self.port}"), hub=HubSettings(name="OpenStack infra"), sinks=dict(sinks or {})
+        )
         self.script = Script()
         self.server: Server | None = None
 

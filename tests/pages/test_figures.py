@@ -44,8 +44,8 @@ async def test_a_run_that_reports_all_its_builds_takes_a_row(stage: Stage, page:
     await visit(page, stage, "/")
     plans = [
         Planned(id=f"b{at}", kind="taskrun.finished", subject=f"build/{at}", time=now(), project="demo/one",
-                outcome=("cancel", "success", "failure", "success", "success", "success")[at], refs=(f"build/{at}", "buildset/1", "demo/one~7"))
-        for at in range(6)
+                outcome=outcome, refs=(f"build/{at}", "buildset/1", "demo/one~7"))
+        for at, outcome in enumerate(("cancel", "success", "failure", "success", "success", "success"))
     ]  # fmt: skip
     for plan in plans:
         last = await stage.play("zuul", plan)

@@ -1,4 +1,4 @@
-"""The Sources page: how each source is, why, and what to do; the quarantine, for those who may.
+"""The Sources page: how each source and sink is, why, and what to do; the quarantine, for those who may.
 
 In: the ledger's books. Out: a table that a script refreshes, banners for troubles, the last failure with its sample.
 The quarantine is read and judged again through the API with an admin's token; this module never sees one.
@@ -15,7 +15,7 @@ from litestar import Response, get
 from firehose.intake.ledger import Health
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
-from firehose.web.pages import charts, wording
+from firehose.web.pages import charts, outlets, wording
 from firehose.web.pages.render import fragment, page
 
 STATES: Final = {
@@ -55,13 +55,13 @@ class Trouble(msgspec.Struct, frozen=True):
 @get("/sources", include_in_schema=False)
 async def sources(hub: GivenHub) -> Response[str]:
     """All sources."""
-    return page(hub, "sources.html", "sources", values(hub))
+    return page(hub, "sources.html", "sources", values(hub) | await outlets.values(hub))
 
 
 @get("/pages/sources", include_in_schema=False)
 async def table(hub: GivenHub) -> Response[str]:
     """The table and the banners again."""
-    return fragment(hub, "parts/sources.html", values(hub))
+    return fragment(hub, "parts/sources.html", values(hub) | await outlets.values(hub))
 
 
 def values(hub: Hub) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 // The Sources page: the quarantine, through the API with a token that only this tab keeps.
-import { $, esc, getJson, icon, make, plural, session, shell } from "./dom.js";
+import { $, $$, esc, getJson, icon, make, plural, session, shell } from "./dom.js";
 import { agoTag } from "./times.js";
 import { toast } from "./toast.js";
 
@@ -19,7 +19,7 @@ export function enter() {
       field.setAttribute("aria-describedby", "token-wrong");
       field.after(make(`<p class="wrong" id="token-wrong" role="alert">${icon("o-bad")}${esc(wrong)}</p>`));
     }
-    form.addEventListener("submit", event => { event.preventDefault(); session.set(KEEP, field.value.trim()); load(); });
+    form.addEventListener("submit", event => { event.preventDefault(); session.set(KEEP, field.value.trim()); load(); deadLetters.again?.(); });
   }
 
   async function load() {
@@ -75,6 +75,56 @@ export function enter() {
     for (const item of [...box.querySelectorAll("[data-entry]")]) if (await guarded(item, "retry", $('[data-do="retry"]', item))) read++;
     toast("Tried all again", `${plural(read, "delivery", "deliveries")} read this time`);
   });
-  if (session.get(KEEP)) load(); else ask();
-  return () => box.removeEventListener("click", clicked);
+  const letters = deadLetters();
+  const enabling = async event => {
+    const button = event.target.closest("[data-enable]");
+    if (!button) return;
+    try {
+      await getJson(`/v1/sinks/${encodeURIComponent(button.dataset.enable)}/enable`, { method: "POST", headers: { Authorization: `Bearer ${session.get(KEEP, "")}` } });
+      toast(`${button.dataset.enable} is switched on`, "What waits is tried at once");
+      button.closest(".banner").remove();
+    } catch (error) {
+      if (error.status === 401 || error.status === 403) { session.drop(KEEP); ask(error.message); $("[data-q-token] input").focus(); } else toast("It stays switched off", error.message, { state: "bad", mark: "o-bad" });
+    }
+  };
+  document.addEventListener("click", enabling);
+  if (session.get(KEEP)) { load(); letters.load(); } else ask();
+  return () => { box.removeEventListener("click", clicked); document.removeEventListener("click", enabling); letters.close(); };
+}
+
+/** What the sinks did not take: look, send again, discard. Empty where the hub has no sinks. */
+function deadLetters() {
+  const box = $("[data-d-box]"), all = $("[data-d-all]"), fact = $("[data-d-fact]");
+  if (!box) return { load() {}, close() {} };
+  const call = (path, method = "GET") => getJson(`/v1/deadletters${path}`, { method, headers: { Authorization: `Bearer ${session.get(KEEP, "")}` } });
+  const row = entry => `<li data-letter="${entry.number}"><div class="row wrap"><b>${esc(entry.sink)}</b><span class="badge" data-o="bad">${esc(plural(entry.failures, "try", "tries"))}</span><span class="dimmer small nowrap">${agoTag(new Date(entry.time))}</span><a class="cut grow" href="/events/${BigInt(entry.sequence)}">${esc(entry.summary || entry.subject || `event ${BigInt(entry.sequence)}`)}</a><span class="row tight"><button class="btn s" type="button" data-do="replay">${icon("redo")}Send again</button><button class="btn s danger" type="button" data-do="discard">Discard…</button></span></div><p class="small dim">${esc(entry.error)}</p></li>`;
+  async function load() {
+    let answer;
+    try { answer = await call(""); } catch (error) {
+      box.innerHTML = `<div class="empty">${icon("probe")}<h3>The dead letters cannot be shown</h3><p>${esc(error.message)}</p></div>`;
+      return;
+    }
+    const { entries } = answer;
+    all.hidden = !entries.length;
+    fact.textContent = entries.length ? `${plural(entries.length, "message")}${answer.before ? " and more" : ""}. Kept until somebody decides.` : "None.";
+    box.innerHTML = entries.length ? `<ul class="list">${entries.map(row).join("")}</ul>` : `<div class="empty">${icon("check")}<h3>Every message was taken</h3><p>What a receiver refuses for good, or for too long, is kept here.</p></div>`;
+  }
+  async function act(item, what, button) {
+    if (what === "discard" && button.dataset.sure === undefined) { button.dataset.sure = ""; button.textContent = "Discard it for good"; return; }
+    button.disabled = true;
+    try {
+      await call(`/${item.dataset.letter}/${what}`, "POST");
+      item.remove();
+      toast(what === "replay" ? "It is sent again" : "Discarded", what === "replay" ? "It comes back here when it fails again" : "");
+      if (!$("[data-letter]", box)) load();
+    } catch (error) {
+      $(".again", item)?.remove();
+      item.append(make(`<p class="wrong small again" role="alert">${esc(error.message)}</p>`));
+    } finally { button.disabled = false; }
+  }
+  const stop = new AbortController(), { signal } = stop;
+  box.addEventListener("click", event => { const button = event.target.closest("[data-do]"); if (button) act(button.closest("[data-letter]"), button.dataset.do, button); }, { signal });
+  all.addEventListener("click", async () => { for (const item of $$("[data-letter]", box)) await act(item, "replay", $('[data-do="replay"]', item)); }, { signal });
+  deadLetters.again = load;
+  return { load, close() { stop.abort(); deadLetters.again = null; } };
 }
