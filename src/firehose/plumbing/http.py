@@ -16,8 +16,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-import httpx
+import aiohttp
 import msgspec
+from yarl import URL
 
 from firehose.errors import GiveUp, TryLater
 from firehose.plumbing import addresses
@@ -72,7 +73,7 @@ class Client:
         self._limits = limits or Limits()
         self._resolve = resolver
         self._context = context
-        self._clients: OrderedDict[str, httpx.AsyncClient] = OrderedDict()
+        self._sessions: OrderedDict[str, aiohttp.ClientSession] = OrderedDict()
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
         """GET."""
@@ -83,12 +84,13 @@ class Client:
     ) -> Answer:
         """Make one request. Addresses of a host are tried in turn only while nothing was sent yet."""
         target = _parse(url)
+        host = target.raw_host or ""
         try:
             async with asyncio.timeout(self._limits.total):
-                places = await self.checked(target.host, target.port or (443 if target.scheme == "https" else 80))
+                places = await self.checked(host, target.port or 0)
                 return await self._first(places, target, (method, dict(headers or {}), body))
         except TimeoutError:
-            raise TryLater(f"{target.host} did not answer within {self._limits.total:g} s") from None
+            raise TryLater(f"{host} did not answer within {self._limits.total:g} s") from None
 
     async def checked(self, host: str, port: int) -> list[str]:
         """The addresses of a host that may be connected to; `GiveUp` when even one of them may not."""
@@ -109,75 +111,82 @@ class Client:
 
     async def close(self) -> None:
         """Close all connections."""
-        while self._clients:
-            _, client = self._clients.popitem()
-            await client.aclose()
+        while self._sessions:
+            _, session = self._sessions.popitem()
+            await session.close()
 
     async def _first(
-        self, places: Sequence[str], target: httpx.URL, what: tuple[str, dict[str, str], bytes | None]
+        self, places: Sequence[str], target: URL, what: tuple[str, dict[str, str], bytes | None]
     ) -> Answer:
         failure = ""
         for place in places:
             try:
                 return await self._send(place, target, what)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
                 failure = str(error) or type(error).__name__
-            except httpx.HTTPError as error:
-                raise TryLater(f"{target.host}: {str(error) or type(error).__name__}") from None
-        raise TryLater(f"cannot connect to {target.host}: {failure}")
+            except TimeoutError:
+                raise TryLater(f"{target.raw_host} did not answer within {self._limits.read:g} s") from None
+            except (aiohttp.ClientError, OSError) as error:
+                raise TryLater(f"{target.raw_host}: {str(error) or type(error).__name__}") from None
+        raise TryLater(f"cannot connect to {target.raw_host}: {failure}")
 
-    async def _send(self, place: str, target: httpx.URL, what: tuple[str, dict[str, str], bytes | None]) -> Answer:
+    async def _send(self, place: str, target: URL, what: tuple[str, dict[str, str], bytes | None]) -> Answer:
         method, headers, body = what
-        client = await self._client(f"{target.scheme}://{target.netloc.decode()}")
+        session = await self._session(f"{target.scheme}://{target.raw_authority}")
         # Encoded answers could unpack to any size, so none is asked for and none is taken.
-        fixed = {"Host": target.netloc.decode(), "Accept-Encoding": "identity"}
-        request = client.build_request(
+        fixed = {"Host": target.raw_authority, "Accept-Encoding": "identity"}
+        asked = session.request(
             method,
-            target.copy_with(host=place),
+            target.with_host(place),
             headers={"User-Agent": _AGENT} | headers | fixed,
-            content=body,
-            extensions={"sni_hostname": target.host},
+            data=body,
+            allow_redirects=False,
+            server_hostname=target.raw_host if target.scheme == "https" else None,
+            skip_auto_headers=("Content-Type",),
         )
-        response = await client.send(request, stream=True, follow_redirects=False)
-        try:
-            return await self._read(response, target.host)
-        finally:
-            await response.aclose()
+        async with asked as response:
+            return await self._read(response, target.raw_host or "")
 
-    async def _read(self, response: httpx.Response, host: str) -> Answer:
+    async def _read(self, response: aiohttp.ClientResponse, host: str) -> Answer:
         if response.headers.get("content-encoding", "identity") != "identity":
             raise GiveUp(f"{host} answered in an encoding that was not asked for")
         body = bytearray()
-        async for chunk in response.aiter_raw():
+        async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > self._limits.answer:
                 raise GiveUp(f"{host} answered with more than {self._limits.answer} bytes")
-        return Answer(response.status_code, dict(response.headers), bytes(body))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, headers, bytes(body))
 
-    async def _client(self, origin: str) -> httpx.AsyncClient:
-        if origin in self._clients:
-            self._clients.move_to_end(origin)
-            return self._clients[origin]
-        while len(self._clients) >= HOSTS:
-            _, oldest = self._clients.popitem(last=False)
-            await oldest.aclose()
+    async def _session(self, origin: str) -> aiohttp.ClientSession:
+        if origin in self._sessions:
+            self._sessions.move_to_end(origin)
+            return self._sessions[origin]
+        while len(self._sessions) >= HOSTS:
+            _, oldest = self._sessions.popitem(last=False)
+            await oldest.close()
+        if self._context is None:
+            self._context = ssl.create_default_context()
         limits = self._limits
-        self._clients[origin] = httpx.AsyncClient(
-            verify=self._context or ssl.create_default_context(),
-            timeout=httpx.Timeout(limits.read, connect=limits.connect),
+        # What is connected to is always an address, so the connector has no name to look up.
+        self._sessions[origin] = session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=self._context, keepalive_timeout=15, happy_eyeballs_delay=None),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.read),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
             trust_env=False,
-            follow_redirects=False,
         )
-        return self._clients[origin]
+        return session
 
 
-def _parse(url: str) -> httpx.URL:
+def _parse(url: str) -> URL:
     try:
-        target = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        # As it was written, so that a signed address stays what it is; other characters are escaped.
+        target = URL(url, encoded=url.isascii() and url.isprintable() and " " not in url)
+    except ValueError as error:
         raise GiveUp(f"{url!r} is not a URL: {error}") from None
-    if target.scheme not in ("http", "https") or not target.host:
+    if target.scheme not in ("http", "https") or not target.raw_host:
         raise GiveUp(f"{url!r} is not an http or https URL")
-    if target.userinfo:
+    if target.user is not None or target.password is not None:
         raise GiveUp("a URL with a login in it is not used; name the secret in the settings")
     return target
