@@ -7,6 +7,7 @@ pytest_plugins = [
     "tests.servers.chromium",
     "tests.servers.dovecot",
     "tests.servers.feed",
+    "tests.servers.ngircd",
     "tests.servers.postgres",
 ]
 

@@ -7,7 +7,9 @@ a room must not be made to see two messages, colours or commands. Links are the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from operator import itemgetter
 from typing import Final
 
 from firehose.event import Recorded
@@ -30,9 +32,14 @@ def line(event: Recorded, page: str = "") -> str:
     return tame("  ".join(part for part in (said, envelope.link or page) if part))
 
 
-def gathered(events: Iterable[Recorded], pages: str = "", many: int = MANY) -> list[str]:
+def gathered(
+    events: Iterable[Recorded],
+    pages: str = "",
+    many: int = MANY,
+    say: Callable[[Recorded], Sequence[str]] | None = None,
+) -> list[str]:
     """The lines of a batch in order. Groups of at least `many` of one kind in one project become one line:
-    `12 changes merged in openstack/nova`, with the address `pages` + query if given."""
+    `12 changes merged in openstack/nova`, with the address `pages` + query if given. `say` words a single event."""
     groups: dict[tuple[str, str], list[Recorded]] = {}
     for event in events:
         groups.setdefault((event.envelope.kind, event.envelope.project), []).append(event)
@@ -41,8 +48,12 @@ def gathered(events: Iterable[Recorded], pages: str = "", many: int = MANY) -> l
         if len(own) >= many:
             found.append((own[0].sequence, _counted(kind, project, own, pages)))
         else:
-            found += [(event.sequence, line(event, f"{pages}/events/{event.cursor}" if pages else "")) for event in own]
-    return [text for _, text in sorted(found)]
+            found += [(event.sequence, text) for event in own for text in (say or partial(_plainly, pages))(event)]
+    return [text for _, text in sorted(found, key=itemgetter(0))]
+
+
+def _plainly(pages: str, event: Recorded) -> list[str]:
+    return [line(event, f"{pages}/events/{event.cursor}" if pages else "")]
 
 
 def _counted(kind: str, project: str, events: Sequence[Recorded], pages: str) -> str:
