@@ -35,6 +35,12 @@ def unescape(level: str) -> str:
     return unquote(level)
 
 
+def ref(project: str, name: str) -> str:
+    """The subject of a branch or tag, the same for every source: `openstack/nova@refs/heads/master`. A name without
+    `refs/` is a branch's."""
+    return escape(f"{project}@{name if name.startswith('refs/') else f'refs/heads/{name}'}")
+
+
 @lru_cache(maxsize=16_384)
 def topic(source: str, kind: str, project: str = "", audience: str = "") -> str:
     """The canonical topic of an event: fixed depth first, the project last; no project, no further level.

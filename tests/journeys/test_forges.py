@@ -133,6 +133,29 @@ def test_a_change_its_builds_and_its_merge_are_one_graph(hub: HubProcess) -> Non
     assert {"change.created", "change.merged", "pipelinerun.finished", "branch.updated"} <= set(kinds)
 
 
+def test_a_branch_is_one_thing_for_a_forge_for_gerrit_and_for_zuul(hub: HubProcess) -> None:
+    """A push that a forge tells, the same branch's update in Gerrit, and the build of the branch join in the graph."""
+    for kind, name in (("github", "push__merge"), ("gerrit", "ref-updated__pushed"), ("zuul", "start__branch")):
+        (payload,) = [each for each in own(kind) if each.file == f"{name}.json"]
+        body = json.loads(payload.body)
+        if kind == "gerrit":
+            body["refUpdate"].update(project="lumen/atlas", refName="refs/heads/main")
+        if kind == "zuul":
+            for item in (body, *body["changes"]):
+                item.update(project="lumen/atlas", branch="main", ref="refs/heads/main")
+            zuul(hub, [Payload(body=json.dumps(body).encode(), topic=payload.topic)])
+            break
+        _, answer = deliver(hub, kind, Payload(body=json.dumps(body).encode(), headers=payload.headers))
+        assert answer["verdict"] == "event", answer
+    deadline = time.monotonic() + 90
+    while True:
+        graph = hub.get("/v1/graph/" + quote("lumen/atlas@refs/heads/main", safe=""))
+        found = {(event["topic"].split("/")[1], event["kind"]) for event in graph["events"]}
+        if len(found) == 3 or time.monotonic() > deadline:
+            break
+    assert found == {("github", "branch.updated"), ("gerrit", "branch.updated"), ("zuul", "pipelinerun.started")}
+
+
 def test_a_redelivery_is_the_same_event(hub: HubProcess) -> None:
     (payload,) = [each for each in own("github") if each.file == "pull_request.opened.json"]
     first, again = deliver(hub, "github", payload), deliver(hub, "github", payload)

@@ -19,6 +19,7 @@ source = "deploys"
 secret_env = "DEPLOY_SECRET"
 [sources.deploys]
 kind = "inbox"
+family = "deploy"
 senders = ["https://deploy.example/*"]
 schemas = {{ "example.deploy.*" = "{schema}" }}
 [[sources.deploys.rules]]
@@ -79,6 +80,11 @@ def test_every_form_over_http_and_mqtt_becomes_the_same_events(hub: HubProcess) 
 
     status, told = hub.post("/in/deploys", json.dumps(event(1)).encode(), structured)
     assert (status, told["verdict"], told["sequence"]) == (200, "duplicate", f"{1:020d}")
+
+
+def test_an_inbox_looks_like_what_it_speaks_for(hub: HubProcess) -> None:
+    (health,) = hub.get("/v1/sources")["sources"]
+    assert (health["kind"], health["family"]) == ("inbox", "deploy")
 
 
 def test_what_breaks_the_schema_is_refused_with_its_path_and_kept(hub: HubProcess) -> None:

@@ -189,7 +189,7 @@ class Script:
                 plan(
                     "branch.updated",
                     actor="zuul",
-                    subject=f"{project}@master",
+                    subject=f"{project}@refs/heads/master",
                     refs=(change,),
                     summary=f"master of {project} is at {number:x}",
                 ),

@@ -64,6 +64,8 @@ def read(delivery: Delivery, settings: Settings) -> Verdict:
         return Ignored("private-repository")
     if not hook.project and hook.name != "package":
         raise Refused("repository.full_name is missing", slug="bad-field", status=422, field="repository.full_name")
+    if hook.unsaid and not (settings.audience or settings.private_repositories):
+        return Ignored("visibility-unknown")
     found = READERS[hook.name](hook)
     return [found] if isinstance(found, Event) else found
 

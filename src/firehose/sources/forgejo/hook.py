@@ -110,6 +110,13 @@ class Hook:
         )
 
     @property
+    def unsaid(self) -> bool:
+        """Whether nothing in the payload says who can see the repository, or its owner; Forgejo says so of each."""
+        repositories = (self.body.at(*path) for path in _REPOSITORIES)
+        owners = (self.body.at(*path, "visibility") for path in _OWNERS)
+        return not any(repo["private"].present for repo in repositories) and not any(o.present for o in owners)
+
+    @property
     def who(self) -> str:
         """The actor for a sentence."""
         return self.actor or "somebody"
@@ -129,7 +136,7 @@ class Hook:
 
     def ref(self, name: str) -> str:
         """The subject of a branch or tag, by its full name: `owner/repository@refs/heads/main`."""
-        return f"{self.home}@{subject.escape(name)}"
+        return subject.ref(self.project, name)
 
     def mentioned(self, text: str) -> list[str]:
         """The issues that a text says it closes."""

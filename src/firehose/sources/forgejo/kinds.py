@@ -59,6 +59,7 @@ ALWAYS: Final = {
 
 IGNORED: Final = {
     **ALWAYS,
+    "visibility-unknown": "nothing in the payload says that everybody can read the repository, so nobody may",
     "private-repository": "private and internal repositories, and those of owners that not everybody sees, stay "
     "private: give the source an audience, or set private_repositories = true",
     "push.ref": "create or delete says the same (refs_from turns this around)",

@@ -275,6 +275,16 @@ def test_refs_from_push_turns_the_reports_on_refs_around() -> None:
     assert read("delete__branch", **own).kind == "branch.deleted"
 
 
+def test_a_repository_that_is_not_said_to_be_public_is_not_public() -> None:
+    found = sample("issues.opened")
+    found["body"]["repository"].pop("private")
+    found["body"]["repository"]["owner"].pop("visibility", None)
+    found["body"].pop("organization", None)
+    assert deliver(found) == Ignored("visibility-unknown")
+    assert only(deliver(found, private_repositories=True)).audience == ""
+    assert only(deliver(found, audience="lumen")).audience == "lumen"
+
+
 def test_private_repositories_stay_private() -> None:
     found = sample("repository.created__private")
     assert deliver(found) == Ignored("private-repository")

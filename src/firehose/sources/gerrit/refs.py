@@ -56,7 +56,7 @@ def _updated(body: Wild, update: Wild, when: datetime, settings: Settings) -> Ev
         source=instance(settings),
         type=_TYPE + native,
         kind=f"{noun}.modified" if noun == "repository" else f"{noun}.{predicate}",
-        subject=subjects.escape(f"{name}@{short}"),
+        subject=subjects.ref(name, ref),
         time=when,
         project=name,
         actor=actor,

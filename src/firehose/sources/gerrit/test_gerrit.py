@@ -60,15 +60,15 @@ MEANS = {
     "ref-replicated__plain": "ignored ref-replicated",
     "ref-replication-done__plain": "ignored ref-replication-done",
     "ref-replication-scheduled__plain": "ignored ref-replication-scheduled",
-    "ref-updated__branch-created": "branch.created | acme/widget@stable/2 | ada | ada created branch stable/2 in acme/widget | info",  # noqa: E501
-    "ref-updated__branch-deleted": "branch.deleted | acme/widget@stable/1 | ada | ada deleted branch stable/1 from acme/widget | info",  # noqa: E501
+    "ref-updated__branch-created": "branch.created | acme/widget@refs/heads/stable/2 | ada | ada created branch stable/2 in acme/widget | info",  # noqa: E501
+    "ref-updated__branch-deleted": "branch.deleted | acme/widget@refs/heads/stable/1 | ada | ada deleted branch stable/1 from acme/widget | info",  # noqa: E501
     "ref-updated__meta": "ignored ref-updated:changes",
-    "ref-updated__no-submitter": "branch.updated | acme/widget@master |  | somebody updated branch master in acme/widget | info",  # noqa: E501
+    "ref-updated__no-submitter": "branch.updated | acme/widget@refs/heads/master |  | somebody updated branch master in acme/widget | info",  # noqa: E501
     "ref-updated__patch-set": "ignored ref-updated:changes",
-    "ref-updated__pushed": "branch.updated | acme/widget@master | ada | ada updated branch master in acme/widget | info",  # noqa: E501
+    "ref-updated__pushed": "branch.updated | acme/widget@refs/heads/master | ada | ada updated branch master in acme/widget | info",  # noqa: E501
     "ref-updated__rights": "repository.modified | acme/widget@refs/meta/config | ada | ada updated refs/meta/config in acme/widget | info",  # noqa: E501
-    "ref-updated__short-name": "branch.updated | acme/widget@master | ada | ada updated branch master in acme/widget | info",  # noqa: E501
-    "ref-updated__tagged": "tag.created | acme/widget@2.0.0 | ada | ada created tag 2.0.0 in acme/widget | info",
+    "ref-updated__short-name": "branch.updated | acme/widget@refs/heads/master | ada | ada updated branch master in acme/widget | info",  # noqa: E501
+    "ref-updated__tagged": "tag.created | acme/widget@refs/tags/2.0.0 | ada | ada created tag 2.0.0 in acme/widget | info",
     "ref-updated__user": "ignored ref-updated:internal",
     "rerun-check__plugin": "change.updated | acme/widget~1201 | ada | ada asked for new checks of acme/widget 1201: Count the widgets twice | info",  # noqa: E501
     "reviewer-added__plain": "change.updated | acme/widget~1201 |  | ben became a reviewer of acme/widget 1201: Count the widgets twice | info",  # noqa: E501

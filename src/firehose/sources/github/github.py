@@ -80,6 +80,8 @@ def read(delivery: Delivery, settings: Settings) -> Verdict:
         reader = security.alert
     if not hook.project and hook.name != "meta":
         raise Refused("repository.full_name is missing", slug="bad-field", status=422, field="repository.full_name")
+    if hook.project and hook.unsaid and not (settings.audience or settings.private_repositories):
+        return Ignored("visibility-unknown")
     found = reader(hook)
     return [found] if isinstance(found, Event) else found
 

@@ -93,6 +93,12 @@ class Hook:
         return any(repo["private"].flag(False) or repo["visibility"].text("public") != "public" for repo in found)
 
     @property
+    def unsaid(self) -> bool:
+        """Whether no repository in the payload says who can read it; GitHub says so of each."""
+        found = (self.body.at(*path) for path in _REPOSITORIES)
+        return not any(repo["private"].present or repo["visibility"].present for repo in found)
+
+    @property
     def who(self) -> str:
         """The actor for a sentence."""
         return self.actor or "somebody"
@@ -107,7 +113,7 @@ class Hook:
 
     def ref(self, name: str) -> str:
         """The subject of a branch or tag, by its full name: `octo/cat@refs/heads/main`."""
-        return f"{subject.escape(self.project)}@{subject.escape(name)}"
+        return subject.ref(self.project, name)
 
     def mentioned(self, text: str) -> list[str]:
         """The issues that a text says it closes."""

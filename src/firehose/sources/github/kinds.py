@@ -115,6 +115,7 @@ ALWAYS: Final = {
 
 IGNORED: Final = {
     **ALWAYS,
+    "visibility-unknown": "nothing in the payload says that everybody can read the repository, so nobody may",
     "private-repository": "private and internal repositories stay private: give the source an audience, or set "
     "private_repositories = true",
     "security-finding": "a finding must not be public before it is fixed; give the source an audience to get them",

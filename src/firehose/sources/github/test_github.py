@@ -362,6 +362,15 @@ def test_refs_from_create_turns_the_reports_on_refs_around() -> None:
     assert read("push__new-branch", refs_from="create").kind == "branch.updated"
 
 
+def test_a_repository_that_is_not_said_to_be_public_is_not_public() -> None:
+    found = sample("issues.opened")
+    for name in ("private", "visibility"):
+        found["body"]["repository"].pop(name, None)
+    assert deliver(found) == Ignored("visibility-unknown")
+    assert not isinstance(deliver(found, private_repositories=True), Ignored)
+    assert not isinstance(deliver(found, audience="lumen"), Ignored)
+
+
 def test_private_repositories_stay_private() -> None:
     found = sample("issues.opened__private-repository")
     assert deliver(found) == Ignored("private-repository")

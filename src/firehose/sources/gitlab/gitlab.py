@@ -55,6 +55,8 @@ def read(delivery: Delivery, settings: Settings) -> Verdict:
         raise Refused(
             "project.path_with_namespace is missing", slug="bad-field", status=422, field="project.path_with_namespace"
         )
+    if hook.unsaid and not (settings.audience or settings.private_repositories):
+        return Ignored("visibility-unknown")
     found = READERS[hook.name](hook)
     return [found] if isinstance(found, Event) else found
 

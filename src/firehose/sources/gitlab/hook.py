@@ -114,6 +114,13 @@ class Hook:
         return any(level < PUBLIC for level in levels) or any(not word.endswith(PUBLIC_WORD) for word in words)
 
     @property
+    def unsaid(self) -> bool:
+        """Whether nothing in the payload says who can read the project; GitLab says so of each."""
+        words = (self.body["project_visibility"], self.body.at("project", "visibility"))
+        levels = (self.body.at(*path, "visibility_level") for path in _PROJECTS)
+        return not any(found.present for found in (*words, *levels))
+
+    @property
     def who(self) -> str:
         """The actor for a sentence."""
         return self.actor or "somebody"
@@ -142,7 +149,7 @@ class Hook:
 
     def ref(self, name: str) -> str:
         """The subject of a branch or tag, by its full name: `group/project@refs/heads/main`."""
-        return f"{self.home}@{subject.escape(name)}"
+        return subject.ref(self.project, name)
 
     def mentioned(self, text: str) -> list[str]:
         """The issues that a text says it closes."""

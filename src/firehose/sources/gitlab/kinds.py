@@ -69,6 +69,7 @@ ALWAYS: Final = {
 IGNORED: Final = {
     **ALWAYS,
     "confidential": "confidential issues and internal notes must not become public; give the source an audience",
+    "visibility-unknown": "nothing in the payload says that everybody can read the project, so nobody may",
     "private-repository": "private and internal projects stay private: give the source an audience, or set "
     "private_repositories = true",
     "security-finding": "a finding must not be public before it is fixed; give the source an audience to get them",

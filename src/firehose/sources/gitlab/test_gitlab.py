@@ -266,6 +266,15 @@ def test_private_and_internal_projects_stay_private(level: int) -> None:
     assert only(deliver(found, audience="lumen")).audience == "lumen"
 
 
+def test_a_project_that_is_not_said_to_be_public_is_not_public() -> None:
+    found = sample("issue.open")
+    for place in ("project", "repository"):
+        found["body"].get(place, {}).pop("visibility_level", None)
+    assert deliver(found) == Ignored("visibility-unknown")
+    assert only(deliver(found, private_repositories=True)).audience == ""
+    assert only(deliver(found, audience="lumen")).audience == "lumen"
+
+
 def test_findings_only_reach_an_audience() -> None:
     assert deliver(sample("vulnerability__detected"), private_repositories=True) == Ignored("security-finding")
     event = read("vulnerability__detected", audience="security")

@@ -28,10 +28,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def subject(self) -> str:
         """What the source of the change calls it: `org/project~4711` (Gerrit), `#12` (GitHub, Forgejo), `!12` (GitLab);
-        a branch or tag is `org/project@v1`."""
+        a branch or tag is `org/project@refs/tags/v1`."""
         project = subject.escape(self.project)
         if not self.number:
-            return f"{project}@{subject.escape(self.short)}" if self.short else project
+            return subject.ref(self.project, self.ref or self.branch) if self.short else project
         mark = "!" if "/merge_requests/" in self.link else "#" if "/pull" in self.link else "~"
         return f"{project}{mark}{subject.escape(self.number)}"
 

@@ -111,8 +111,8 @@ def test_several_changes_in_one_item_are_all_referred_to() -> None:
 @pytest.mark.parametrize(
     ("name", "ref"),
     [
-        ("success__tag", "lumen/atlas@4.2.0"),
-        ("start__branch", "lumen/atlas_extra@feature/%2342"),
+        ("success__tag", "lumen/atlas@refs/tags/4.2.0"),
+        ("start__branch", "lumen/atlas_extra@refs/heads/feature/%2342"),
         ("failure__pull-request-node-failure", "lumen/console#12"),
         ("enqueue", "lumen/atlas~20417"),
     ],
