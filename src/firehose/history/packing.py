@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import zstandard
 
-LEVEL: Final = 3
+LEVEL: Final = 1
+"""With the dictionary: a third less time than at level 3, for bodies that are 7 % larger (9 and 12.5 us for 2 kB)."""
 SAMPLES: Final = 3_000
 """Frames that a dictionary is learned from."""
 SIZE: Final = 65_536

@@ -107,13 +107,20 @@ class PostgresStore(SqlStore):
 
     # -- writing
 
+    def prepare(self, events: Sequence[Recorded]) -> list[Row]:
+        """See `store.Store.prepare`."""
+        made = super().prepare(events)
+        for new in made:
+            new.ready = _binary(new)
+        return made
+
     def _insert(self, fresh: Sequence[Row]) -> None:
         self._make_months(fresh)
         assert self._writer is not None
         with self._writer.cursor().copy(self._sql["append_events"]) as copy:
             copy.write(_HEADER)
             for start in range(0, len(fresh), 500):
-                copy.write(b"".join(map(_binary, fresh[start : start + 500])))
+                copy.write(b"".join([new.ready or _binary(new) for new in fresh[start : start + 500]]))
             copy.write(b"\xff\xff")
 
     def _remove(self, gone: Sequence[Row]) -> None:

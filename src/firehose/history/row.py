@@ -31,9 +31,10 @@ _MINUTES: Final = [b"%02d:%02d:" % divmod(minute, 60) for minute in range(1_440)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Row(msgspec.Struct, frozen=True, gc=False):
+class Row(msgspec.Struct, gc=False):
     """One event. Times in microseconds since 1970. `groups` are the values of `GROUPS`, in that order. `words` and
-    `marks` are its index terms with spaces between. `body` is the packed frame."""
+    `marks` are its index terms with spaces between. `body` is the packed frame. `ready`: the dialect's own form of
+    all this, made while the database writes the rows before."""
 
     sequence: int
     recorded: int
@@ -44,6 +45,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     words: str
     marks: str
     body: bytes
+    ready: bytes = b""
 
 
 class _Seen(msgspec.Struct, frozen=True, gc=False):

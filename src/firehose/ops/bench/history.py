@@ -42,8 +42,8 @@ from firehose.query.tree import Everything
 
 RECORDED: Final = 100_000
 SEARCHED: Final = 1_000_000
-RIVALS: Final = 300_000
-"""Events that the rival's search is asked over: its answers get slower with more, so this favours it."""
+RIVALS: Final = 1_000_000
+"""Events that the rival's search is asked over at most; filling it is slow."""
 LEARNED: Final = 4_000
 BATCH: Final = 4_000
 QUESTIONS: Final = 40
@@ -56,13 +56,18 @@ def recorder(scale: float = 1, count: int = RECORDED) -> list[Line]:
     events = int(count * scale)
     with tempfile.TemporaryDirectory(prefix="firehose-bench-") as name:
         folder = Path(name)
-        rival = partial(one_by_one_sqlite, folder / "rival.db")
-        found = [asyncio.run(record("SQLite", SqliteStore(folder / "h.db"), events, 20_000, rival))]
+        found: list[Line] = []
+        for small in (False, True):
+            rival = partial(one_by_one_sqlite, folder / f"rival-{small}.db")
+            store: Store = SqliteStore(folder / f"{small}.db")
+            found.append(asyncio.run(record("SQLite", store, events, 20_000, rival, small)))
     try:
         with server() as url:
             store = PostgresStore(_database(url, "ours"))
             other = Datanommer(_database(url, "theirs"))
             found.append(asyncio.run(record("PostgreSQL", store, events, 30_000, other.one_by_one)))
+            store = PostgresStore(_database(url, "small"))
+            found.append(asyncio.run(record("PostgreSQL", store, events, 30_000, other.one_by_one, True)))
             other.close()
     except Broken as problem:
         found.append(_unmeasured("recorder into PostgreSQL", "events/s", problem))
@@ -107,10 +112,11 @@ def fill(store: Store, events: Iterator[Recorded]) -> None:
         store.append(batch)
 
 
-async def record(name: str, store: Store, count: int, reach: float, rival: Rate) -> Line:
-    """From a stream in memory into the store, as fast as it goes. The dictionary is learned before: once in a life."""
+async def record(name: str, store: Store, count: int, reach: float, rival: Rate, small: bool = False) -> Line:
+    """From a stream in memory into the store, as fast as it goes. The dictionary is learned before: once in a life.
+    The events are of 2 kB, or `small`, of 600 B."""
     # At such a rate one hour holds all of it.
-    world = list(World().events(count + LEARNED, span=timedelta(minutes=10)))
+    world = list(World(small=small).events(count + LEARNED, span=timedelta(minutes=10)))
     store.append(world[:LEARNED])
     bus, reader, crew = MemoryBus(first=LEARNED + 1), Reader(store), Crew()
     await bus.publish([Message("events.x", str(event.sequence), event.frame) for event in world[LEARNED:]])
@@ -121,10 +127,11 @@ async def record(name: str, store: Store, count: int, reach: float, rival: Rate)
     value = count / (monotonic() - begun)
     await crew.stop()
     reader.close()
-    other = rival(world[: min(5_000, count)])
+    other = rival(world[: min(3_000, count)])
     good = value >= reach and value / other >= 10
+    size_ = ", 600 B" if small else ""
     return Line(
-        f"recorder into {name}", round(value), "events/s", reach, round(other), round(value / other, 1), good,
+        f"recorder into {name}{size_}", round(value), "events/s", reach, round(other), round(value / other, 1), good,
         f"with text and field index, {size} B an event; at least 10 times the rival is wanted",
     )  # fmt: skip
 

@@ -36,15 +36,17 @@ def zipf(count: int) -> list[float]:
 
 
 class World:
-    """The same `seed` gives the same events. `vocabulary` are its words, most frequent first."""
+    """The same `seed` gives the same events; `small`: of 600 B and not of 2 kB. `vocabulary` are its words, most
+    frequent first."""
 
-    def __init__(self, seed: int = 7) -> None:
+    def __init__(self, seed: int = 7, *, small: bool = False) -> None:
         self.random = random.Random(seed)
         self.vocabulary = ["".join(self._letters(3, 9)) for _ in range(20_000)]
         self.projects = [f"{self._choice(('openstack', 'zuul', 'opendev', 'x'))}/{self._word()}" for _ in range(300)]
         self.actors = ["zuul", "openstackci", *("".join(self._letters(4, 8)) for _ in range(1_500))]
         self._words, self._actors = zipf(20_000), zipf(1_502)
         self._project_of = self.random.choices(self.projects, cum_weights=zipf(300), k=8_192)
+        self._small = small
         self._payloads = [self._payload() for _ in range(1_000)]
 
     def events(self, count: int, *, first: int = 1, span: timedelta = timedelta(days=DAYS)) -> Iterator[Recorded]:
@@ -70,8 +72,8 @@ class World:
         kind = kinds[min(int(self.random.expovariate(0.9)), len(kinds) - 1)]
         change = max(1, int(number / 12 - self.random.expovariate(1 / 400)))
         project = self._project_of[change % 8_192]
-        payload = self._payloads[number % 1_000]
-        middle = payload.index(b'"comment":"') + 60
+        payload = b'{"comment":""}' if self._small else self._payloads[number % 1_000]
+        middle = payload.index(b'"comment":"') + (11 if self._small else 60)
         return Event(
             id=f"{number:032x}",
             source=f"https://{name}.example.org",
