@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +31,9 @@ create index if not exists messages_packages on messages using gin (packages)
 _INSERT: Final = """
 insert into messages (msg_id, timestamp, topic, category, username, source_name, msg, headers, users, packages)
 values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_COPY: Final = """
+copy messages (msg_id, timestamp, topic, category, username, source_name, msg, headers, users, packages) from stdin
 """
 _FIND: Final = """
 select * from messages where users && %s and packages && %s and msg::text ilike %s order by timestamp desc limit 100
@@ -57,10 +59,9 @@ class Datanommer:
 
     def fill(self, events: Iterator[Recorded]) -> None:
         """As fast as it goes; how long is nobody's figure."""
-        while batch := list(islice(events, 2_000)):
-            with self._connection.pipeline():
-                for event in batch:
-                    self._insert(event)
+        with self._connection.cursor().copy(_COPY) as copy:
+            for event in events:
+                copy.write_row(_row(event))
         self._connection.commit()
         self._connection.autocommit = True
         self._connection.execute("vacuum analyze messages")
@@ -76,13 +77,15 @@ class Datanommer:
         self._connection.close()
 
     def _insert(self, event: Recorded) -> None:
-        envelope = event.envelope
-        body = event.body.decode()
-        self._connection.execute(
-            _INSERT,
-            (envelope.id, event.recorded, envelope.topic, event.name, envelope.actor, event.name, body, "{}",
-             [envelope.actor], [envelope.project]),
-        )  # fmt: skip
+        self._connection.execute(_INSERT, _row(event))
+
+
+def _row(event: Recorded) -> tuple[object, ...]:
+    envelope = event.envelope
+    return (
+        envelope.id, event.recorded, envelope.topic, event.name, envelope.actor, event.name, event.body.decode(), "{}",
+        [envelope.actor], [envelope.project],
+    )  # fmt: skip
 
 
 def one_by_one_sqlite(path: Path, events: Iterable[Recorded]) -> float:
