@@ -286,12 +286,3 @@ class Network:
             if self._writer is not None:
                 await self._writer.drain()
         self._gone()
-
-
-def name_problem(channel: str) -> str:
-    """Why a channel's name cannot be one, "" when it can."""
-    if not channel.startswith(("#", "&", "+", "!")):
-        return f"{channel!r} does not begin with '#'"
-    if any(letter in channel for letter in " ,\a\r\n\0") or len(channel.encode()) > 200:
-        return f"{channel!r} is no name for a channel"
-    return ""

@@ -19,7 +19,6 @@ from firehose.chat import gerritbot
 from firehose.chat.words import gathered
 from firehose.errors import Broken, Refused
 from firehose.event import Recorded
-from firehose.plumbing.irc import name_problem
 from firehose.query.match import Predicate, predicate
 from firehose.query.parse import parse
 from firehose.sink import Message, Outlet, Settings, SinkKind
@@ -107,6 +106,15 @@ def check(settings: Any) -> str:
             configured(settings.gerritbot)
     except Broken as broken:
         return str(broken)
+    return ""
+
+
+def name_problem(channel: str) -> str:
+    """Why a channel's name cannot be one, "" when it can."""
+    if not channel.startswith(("#", "&", "+", "!")):
+        return f"{channel!r} does not begin with '#'"
+    if any(letter in channel for letter in " ,\a\r\n\0") or len(channel.encode()) > 200:
+        return f"{channel!r} is no name for a channel"
     return ""
 
 
