@@ -12,7 +12,7 @@ import dataclasses
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
@@ -57,13 +57,24 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 @dataclass(frozen=True, kw_only=True)
 class Outlet:
     """A sink as it is set up. name: in the settings. settings: of the kind's own type. hub_url, hub_name: for links
-    and headings, without a trailing slash."""
+    and headings, without a trailing slash. stop_url: the link by which a recipient stops this sink's messages."""
 
     name: str
     kind: SinkKind
     settings: Any
     hub_url: str = ""
     hub_name: str = "Firehose"
+    stop_url: Callable[[str], str] = field(default=lambda recipient: "")
+
+    @property
+    def most(self) -> int:
+        """Events that one message may hold."""
+        return self.kind.most(self.settings) if callable(self.kind.most) else self.kind.most
+
+
+async def nobody(recipient: str) -> bool:
+    """Where recipients cannot stop anything."""
+    return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +87,14 @@ class Tools:
     sign: Callable[[bytes], bytes]
     now: Callable[[], datetime]
     back: Callable[[], None] = field(default=lambda: None)
+    stopped: Callable[[str], Awaitable[bool]] = field(default=nobody)
 
 
 class Transport(Protocol):
     """The half that acts. One for each sink; `send` may run several times at once."""
 
     async def send(self, message: Message) -> str:
-        """One try. Returns what the receiver said once it has the message, in a few words.
+        """One try. Returns what the receiver said once it has the message, in a few words; "" when it wants none.
 
         `TryLater`: it may work later (nobody there, an error over there). `SlowDown`: the receiver wants a pause of
         `after` seconds. `GiveUp`: this message will never be taken. `Gone`: the receiver wants nothing any more."""
@@ -107,7 +119,7 @@ class SinkKind:
     connect: the transport. `Broken` (code 2) when the settings cannot work, in words that say what is missing.
     lanes: the lanes an event goes to; order holds within a lane, and a lane that must wait holds up no other. Empty:
     the event is not for this sink. By default one lane, by `order`.
-    most: events of one lane that one message may hold, when they wait together.
+    most: events of one lane that one message may hold, when they wait together; a number, or by the settings.
     due: the earliest moment at which a lane may send what waits in it (digests); None is at once.
     check: why settings cannot work, "" when they can: for what their types do not say. Pure.
     formats: what leaves, in words, for the reference page. to: what the Sinks table shows as the address.
@@ -121,7 +133,7 @@ class SinkKind:
     render: Callable[[Sequence[Recorded], str, Outlet], Message | None]
     connect: Callable[[Outlet, Tools], Transport]
     lanes: Callable[[Recorded, Any], Sequence[str]] = field(default=lambda event, settings: (lane(event, settings),))
-    most: int = 1
+    most: int | Callable[[Any], int] = 1
     due: Callable[[datetime, str, Any], datetime | None] | None = None
     check: Callable[[Any], str] = field(default=lambda settings: "")
     formats: Sequence[str] = ()

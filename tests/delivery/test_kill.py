@@ -6,6 +6,8 @@ import json
 import signal
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -13,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from firehose.delivery import unsubscribe
+from firehose.delivery.room import signer
 from firehose.testing import HubProcess, StartHub
 
 pytestmark = pytest.mark.timeout(240)
@@ -140,3 +144,19 @@ def test_a_receiver_that_says_410_and_one_that_was_away(start_hub: StartHub, rec
     status, _ = hub.post("/v1/sinks/hook/enable", b"", headers)
     assert status == 200
     until(lambda: sorted(receiver.subjects) == ["thing-1", "thing-2"], hub)
+
+
+def test_the_link_of_a_mail_asks_first_and_stops_when_posted(start_hub: StartHub, receiver: Receiver) -> None:
+    hub = start_hub(settings(receiver))
+    link = unsubscribe.link(signer(hub.data), hub.url, "hook", "ada@example.org")
+    with urllib.request.urlopen(link) as answer:
+        assert "Stop these mails?" in answer.read().decode()
+    with urllib.request.urlopen(link) as answer:
+        assert "Stop these mails?" in answer.read().decode()
+    with urllib.request.urlopen(link, b"List-Unsubscribe=One-Click") as answer:
+        assert "gets nothing more" in answer.read().decode()
+    with urllib.request.urlopen(link) as answer:
+        assert "Stopped" in answer.read().decode()
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(link[:-3])
+    assert error.value.code == 404

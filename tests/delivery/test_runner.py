@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 from tests.delivery.stage import Script, stage
@@ -251,3 +252,20 @@ async def test_the_engine_may_be_away_for_a_while(tmp_path: Path) -> None:
         kept = await position.load(on.bus, "out")
         assert kept is not None
         assert kept.cursor == 2
+
+
+async def test_a_lane_that_waits_for_its_hour_sends_everything_together_then(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        script = Script()
+        hour = timedelta(hours=1)
+        runner = on.runner(
+            script, Settings(kind="script", since="earliest"), most=lambda settings: 10,
+            lanes=lambda event, settings: ("ada",), due=lambda now, lane, settings: now + hour,
+        )  # fmt: skip
+        await on.publish("a", "b", "c")
+        await on.until(lambda: runner.health().open == 3)
+        assert script.tries == []
+        on.clock.pass_(3_601)
+        runner._stir.set()
+        await on.until(lambda: runner.health().open == 0)
+        assert script.sent == ["a1+b2+c3"]

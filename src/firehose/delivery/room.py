@@ -6,6 +6,7 @@ In: settings and the hub's stream. Out: jobs to run, the health of each sink. It
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Coroutine, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import msgspec
 import structlog
 
 from firehose import sink as sink_kinds
-from firehose.delivery import deadletters, runner
+from firehose.delivery import deadletters, runner, unsubscribe
 from firehose.delivery.books import SinkHealth
 from firehose.delivery.runner import Ears, Runner
 from firehose.errors import Broken, Refused, TryLater
@@ -60,8 +61,14 @@ class Room:
         self._runners: dict[str, Runner] = {}
         for outlet in given:
             back = partial(self._back, outlet.name)
-            tools = Tools(secret=partial(secret, outlet.settings), sign=sign.sign, now=ears.now, back=back)
-            self._runners[outlet.name] = Runner(outlet, transport(outlet, tools), ears)
+            stopped = partial(unsubscribe.stopped, ears.bus, outlet.name)
+            tools = Tools(
+                secret=partial(secret, outlet.settings), sign=sign.sign, now=ears.now, back=back, stopped=stopped
+            )
+            linked = dataclasses.replace(
+                outlet, stop_url=partial(unsubscribe.link, sign, outlet.hub_url, outlet.name)
+            )  # fmt: skip
+            self._runners[outlet.name] = Runner(linked, transport(linked, tools), ears)
 
     def jobs(self) -> Sequence[tuple[str, Coroutine[Any, Any, None]]]:
         """Named, without end."""

@@ -60,8 +60,8 @@ class Runner:
         self._ears = ears
         self.query: Node = wanted(outlet, ears.now())
         self.books = Books(outlet, ears.now())
-        self._lanes = Lanes(outlet.settings.concurrency, outlet.kind.most)
-        self._window = max(WINDOW, outlet.kind.most)
+        self._lanes = Lanes(outlet.settings.concurrency, outlet.most)
+        self._window = max(WINDOW, outlet.most)
         self._events: dict[int, Recorded] = {}
         self._cursor = 0
         self._begun = False
@@ -249,15 +249,15 @@ class Runner:
             log.error("a sink failed on a message", sink=self.outlet.name, sequence=items[0].sequence, exc_info=error)
             await self._bury(items, f"{type(error).__name__}: {error}")
         else:
-            if answer is not None:
+            if answer:
                 newest = self._events[items[-1].sequence]
                 self.books.sent(self._ears.now(), newest.recorded, answer, len(items))
-            self._settle(items, delivered=answer is not None)
+            self._settle(items, delivered=bool(answer))
         self._changed = True
         self._stir.set()
 
     async def _attempt(self, items: Sequence[Item]) -> str | None:
-        """What the receiver said; None when the events make no message."""
+        """What the receiver said; "" or None when there is no message for it."""
         events = [await self._event(item.sequence) for item in items]
         message = self.outlet.kind.render(events, items[0].lane, self.outlet)
         if message is None:

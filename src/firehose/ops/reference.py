@@ -117,7 +117,8 @@ def sinks_page() -> Iterator[str]:
     for kind in (sink_kinds.load(name) for name in sink_kinds.kinds()):
         folder = str(kind.render.__module__).split(".")[2]
         page = f"../../src/firehose/sinks/{folder}/README.md"
-        yield f"| [`{kind.name}`]({page}) | {kind.title} | {'; '.join(kind.formats)} | {kind.most} |"
+        most = "by settings" if callable(kind.most) else kind.most
+        yield f"| [`{kind.name}`]({page}) | {kind.title} | {'; '.join(kind.formats)} | {most} |"
 
 
 def _folder(kind: source_kinds.SourceKind) -> str:

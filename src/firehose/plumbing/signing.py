@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey
 
 from firehose.errors import Broken
@@ -28,6 +29,14 @@ class Signer:
     def sign(self, message: bytes) -> bytes:
         """The signature, 64 bytes."""
         return self._key.sign(message).signature
+
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """Whether this key made a signature."""
+        try:
+            self._key.verify_key.verify(message, signature)
+        except (BadSignatureError, ValueError):
+            return False
+        return True
 
 
 def _seed(file: Path) -> bytes:

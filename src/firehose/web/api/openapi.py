@@ -192,6 +192,13 @@ PATHS: Final[dict[str, Entry]] = {
                                  "delete": admin("Remove it for good.", [_NUMBER], 404)},
     "/v1/deadletters/{number}/replay": {"post": admin("Send it again.", [_NUMBER], 404, 409)},
     "/v1/deadletters/{number}/discard": {"post": admin("Remove it for good.", [_NUMBER], 404)},
+    "/v1/unsubscribe/{token}": {
+        "get": reading("Ask whether to stop a sink's mails.", answer("A page.", "text/html"),
+                       [path("token", "As the mail has it.")], 404)["get"],
+        "post": {"summary": "Stop them, by one click (RFC 8058).", "tags": ["read"],
+                 "parameters": [path("token", "As the mail has it.")],
+                 "responses": {"200": answer("Stopped.", "text/html"), **problems(404)}},
+    },
     "/healthz": reading("Alive.", answer("It is.", "application/json"), [], tag="health"),
     "/readyz": reading("Ready to serve.", answer("It is.", "application/json"), [], 503, tag="health"),
     "/metrics": reading("Counters for Prometheus.", answer("The counters.", "text/plain"), [], tag="health"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.web.api import about, counts, deadletters, documents, dumps, events, quarantine, sinks
+from firehose.web.api import about, counts, deadletters, documents, dumps, events, quarantine, sinks, unsubscribe
 
 HANDLERS: Final[list[Any]] = [
     *events.HANDLERS,
@@ -14,5 +14,6 @@ HANDLERS: Final[list[Any]] = [
     *quarantine.HANDLERS,
     *sinks.HANDLERS,
     *deadletters.HANDLERS,
+    *unsubscribe.HANDLERS,
     *documents.HANDLERS,
 ]
