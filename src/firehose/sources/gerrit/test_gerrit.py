@@ -68,7 +68,7 @@ MEANS = {
     "ref-updated__pushed": "branch.updated | acme/widget@refs/heads/master | ada | ada updated branch master in acme/widget | info",  # noqa: E501
     "ref-updated__rights": "repository.modified | acme/widget@refs/meta/config | ada | ada updated refs/meta/config in acme/widget | info",  # noqa: E501
     "ref-updated__short-name": "branch.updated | acme/widget@refs/heads/master | ada | ada updated branch master in acme/widget | info",  # noqa: E501
-    "ref-updated__tagged": "tag.created | acme/widget@refs/tags/2.0.0 | ada | ada created tag 2.0.0 in acme/widget | info",
+    "ref-updated__tagged": "tag.created | acme/widget@refs/tags/2.0.0 | ada | ada created tag 2.0.0 in acme/widget | info",  # noqa: E501
     "ref-updated__user": "ignored ref-updated:internal",
     "rerun-check__plugin": "change.updated | acme/widget~1201 | ada | ada asked for new checks of acme/widget 1201: Count the widgets twice | info",  # noqa: E501
     "reviewer-added__plain": "change.updated | acme/widget~1201 |  | ben became a reviewer of acme/widget 1201: Count the widgets twice | info",  # noqa: E501
