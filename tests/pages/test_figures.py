@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+import pytest
 from playwright.async_api import Page, expect
 from tests.pages.conftest import visit
 from tests.pages.stage import Planned, Stage
 
 from firehose.event import Envelope, Recorded
 from firehose.plumbing.clock import now
+from firehose.web.pages import charts, wording
 from firehose.web.pages.batches import Batch, fold
 from firehose.web.pages.rows import rows
 
@@ -62,6 +64,20 @@ async def test_a_run_that_reports_all_its_builds_takes_a_row(stage: Stage, page:
     await expect(page.locator(f"{ROWS}.child")).to_have_count(6)
     await batch.locator(".exp").click()
     await expect(page.locator(f"{ROWS}.child")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "now"), (59, "59 s ago"), (5_400, "1 h ago"), (7_200, "2 h ago"), (7_260, "2 h ago"), (86_400, "24 h ago")],
+)
+def test_how_long_ago_is_said_in_one_unit(seconds: int, text: str) -> None:
+    assert wording.ago(MOMENT - timedelta(seconds=seconds), MOMENT) == text
+
+
+def test_bars_of_failures_stay_in_their_chart() -> None:
+    bars = charts.spark([1, 0, 4], [3, 0, 1], 20, "a chart").bars
+    assert min(bar.y for bar in bars) >= 0
+    assert max(bar.height for bar in bars) == 20
 
 
 def recorded(sequence: int, seconds: float, **more: str) -> Recorded:

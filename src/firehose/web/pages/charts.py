@@ -34,7 +34,8 @@ class Spark(msgspec.Struct, frozen=True):
 
 def spark(all_: Sequence[int], bad: Sequence[int], height: int, label: str) -> Spark:
     """Bars for the whole, and on them, from the ground up, the part that went wrong (never less than 1.5 high)."""
-    top = max([*all_, 1])
+    # What went wrong may be more than what came in: refused deliveries make no events.
+    top = max([*all_, *bad, 1])
     bars: list[Bar] = []
     for index, (value, wrong) in enumerate(zip(all_, bad, strict=True)):
         tall = max(value / top * height, 1.0 if value else 0.6)

@@ -57,7 +57,7 @@ def ago(moment: datetime, now: datetime) -> str:
     if seconds < 1:
         return "now"
     if seconds < 7 * DAY:
-        short = span(seconds).partition(" h ")[0] + " h" if HOUR * 1.5 <= seconds < 2 * DAY else span(int(seconds))
+        short = f"{int(seconds // HOUR)} h" if HOUR * 1.5 <= seconds < 2 * DAY else span(int(seconds))
         return f"{short} ago"
     return date(moment, now)
 

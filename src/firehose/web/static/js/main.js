@@ -40,6 +40,8 @@ document.addEventListener("click", event => {
   copy(from ? from.textContent : button.dataset.copy, button.dataset.copied || "Copied");
 });
 document.addEventListener("click", event => {
+  // Not a submit button: the first one of a form is what Enter presses.
+  if (event.target.closest("[data-dialog-close]")) event.target.closest("dialog").close("");
   const button = event.target.closest("[data-copy-curl]");
   if (button) copy(`curl -s ${location.origin}/v1/events/${button.dataset.copyCurl}`, "Command copied");
 });

@@ -85,6 +85,7 @@ export function start({ rooms }) {
   }
   input.addEventListener("input", read);
   dialog.addEventListener("keydown", event => {
+    if (event.key === "Tab") { event.preventDefault(); move(event.shiftKey ? -1 : 1); }
     if (event.key === "ArrowDown" || event.key === "ArrowUp") { event.preventDefault(); move(event.key === "ArrowDown" ? 1 : -1); }
     if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); take(chosen(), event.ctrlKey || event.metaKey); }
   });
