@@ -11,7 +11,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from firehose.testing import HubProcess, Mosquitto, StartHub
 
@@ -21,12 +21,14 @@ pytestmark = pytest.mark.timeout(240)
 class Reader:
     """A subscriber with a session that outlives its broker's absence."""
 
-    def __init__(self, port: int, version: int) -> None:
+    def __init__(self, port: int, version: MQTTProtocolVersion) -> None:
         self.got: queue.Queue[Any] = queue.Queue()
         self.subscribed = threading.Event()
         # A session that the broker keeps: the hub may be back before the reader is.
-        kept = {} if version == paho.MQTTv5 else {"clean_session": False}
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="reader", protocol=version, **kept)
+        clean = None if version == MQTTProtocolVersion.MQTTv5 else False
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id="reader", protocol=version, clean_session=clean
+        )  # fmt: skip
         self._client.on_message = lambda client, data, message: self.got.put(message)
         self._client.on_subscribe = lambda *given: self.subscribed.set()
         self._client.reconnect_delay_set(1, 1)
@@ -67,7 +69,7 @@ def test_each_broker_gets_all_events_in_its_own_form_and_time(
         'topic = "lab/{kind}"\n'
     )
     token = hub.token("publish:inbox")
-    five, three = Reader(mosquitto.port, paho.MQTTv5), Reader(second.port, paho.MQTTv311)
+    five, three = Reader(mosquitto.port, MQTTProtocolVersion.MQTTv5), Reader(second.port, MQTTProtocolVersion.MQTTv311)
     try:
         publish(hub, token, 1, 2)
         first, _ = five.take(2)
