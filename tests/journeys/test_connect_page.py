@@ -67,7 +67,7 @@ def copied(hub: HubProcess, tmp_path: Path) -> Iterator[dict[str, Copied]]:
     given = snippets(hub, "?q=kind:service.deployed")
     commands = {name: shlex.split(given[name].replace("\\\n", " ")) for name in ("curl", "mosquitto")}
     for name in ("python", "paho"):
-        file = tmp_path / f"{name}.py"
+        file = tmp_path / f"copied_{name}.py"
         file.write_text(given[name])
         commands[name] = [sys.executable, "-u", str(file)]
     running = {name: Copied(command) for name, command in commands.items()}
