@@ -31,7 +31,7 @@ def issue(size: int) -> bytes:
         "issue": {"number": 7, "id": 1, "title": "bench", "html_url": "https://github.com/x/y/issues/7",
                   "state": "open", "user": {"login": "ada"}, "created_at": "2026-01-01T00:00:00Z",
                   "updated_at": "2026-01-01T00:00:00Z"},
-        "repository": {"full_name": "x/y", "html_url": "https://github.com/x/y", "id": 5}, "pad": "",
+        "repository": {"full_name": "x/y", "html_url": "https://github.com/x/y", "id": 5, "private": False}, "pad": "",
     }  # fmt: skip
     body["pad"] = "x" * max(size - len(msgspec.json.encode(body)), 0)
     return msgspec.json.encode(body)
