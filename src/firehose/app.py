@@ -92,6 +92,8 @@ class App:
         await bus.prepare(
             replicas=engine.replicas, keep_days=engine.keep_days, keep_gib=engine.keep_gib, first=head + 1
         )
+        if self.engine is not None:
+            self.engine.staging.ensure()  # a new stream has its folder now
         self._start_recorder(bus, reader, addresses)
         if self.parts == {"recorder"}:
             return None

@@ -55,16 +55,14 @@ def _check_depth(value: object) -> None:
     raise _too_deep()
 
 
-class Wild:
+class Wild(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A value of unknown shape at a known path."""
 
-    __slots__ = ("_above", "_step", "_value")
-
-    def __init__(self, value: object, above: Wild | None = None, step: str | int = "") -> None:
-        # The path is put together only when somebody asks for it, which is when something is wrong.
-        self._value = value
-        self._above = above
-        self._step = step
+    # A struct, since reading one delivery makes dozens of these and its constructor is not Python. The path is put
+    # together only when somebody asks for it, which is when something is wrong.
+    _value: Any
+    _above: Wild | None = None
+    _step: str | int | tuple[str, ...] = ""
 
     @property
     def path(self) -> str:
@@ -72,7 +70,8 @@ class Wild:
         steps: list[str] = []
         node: Wild | None = self
         while node is not None:
-            steps.append(f"[{node._step}]" if isinstance(node._step, int) else f".{node._step}")
+            step = ".".join(node._step) if isinstance(node._step, tuple) else node._step
+            steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
             node = node._above
         return "".join(reversed(steps)).lstrip(".")
 
@@ -84,8 +83,10 @@ class Wild:
         """The value below several keys; missing anywhere on the way is missing."""
         value = self._value
         for key in keys:
-            value = value.get(key, _MISSING) if isinstance(value, dict) else _MISSING
-        return Wild(value, self, ".".join(keys))
+            if type(value) is not dict:
+                return Wild(_MISSING, self, keys)
+            value = value.get(key, _MISSING)
+        return Wild(value, self, keys)
 
     @property
     def present(self) -> bool:
@@ -106,9 +107,12 @@ class Wild:
 
     def text(self, default: str = _KEEP) -> str:
         """A string. Missing or null gives the default if there is one; any other type is refused."""
-        if isinstance(self._value, str):
-            return self._value
-        return self._absent("text", default)
+        value = self._value
+        if type(value) is str:
+            return value
+        if default is _KEEP or not (value is _MISSING or value is None):
+            self._wrong("text")
+        return default
 
     def word(self, default: str = _KEEP) -> str:
         """A string or a number, as a string: for ids that senders write both ways (Gerrit 2.x and 3.x)."""

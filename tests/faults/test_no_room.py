@@ -33,7 +33,8 @@ async def knock(ground: Ground, number: int) -> tuple[int, str]:
 
     secret = ground.emitter.stage.hook_secrets["github"]
     headers = signed("github", "issues", ISSUE, f"{number:032x}", secret)
-    async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+    # One batch may be in flight towards an engine that says nothing, and this delivery is in the next: 10 s each.
+    async with httpx.AsyncClient(timeout=40, trust_env=False) as client:
         answer = await client.post(f"{ground.hub.url}/in/github", content=ISSUE, headers=headers)
     return answer.status_code, answer.headers.get("retry-after", "")
 

@@ -24,7 +24,9 @@ from typing import IO
 import msgspec
 import structlog
 
+from firehose.bus import topology
 from firehose.bus.engine_config import EngineConfig, Producer, render
+from firehose.bus.staging import Staging
 from firehose.errors import Broken
 from firehose.plumbing import metrics
 from firehose.plumbing.backoff import delays
@@ -84,6 +86,7 @@ class Engine:
         self._last_error = ""
         self._stuck = False
         self._config = self._make_config()
+        self.staging = Staging(self._config.folder / "store", "HUB", topology.EVENTS)
         self.pid = 0
 
     @property
@@ -145,6 +148,7 @@ class Engine:
                 async with asyncio.timeout(LOOK_SECONDS):
                     return await process.wait()
             except TimeoutError:
+                self.staging.ensure()
                 if self._stuck and has_room(self.settings.folder):
                     log.warning("there is room on the disk again: starting the engine anew, it takes nothing by itself")
                     process.kill()
@@ -161,6 +165,7 @@ class Engine:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+        self.staging.clear()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -194,6 +199,7 @@ class Engine:
         binary = find_binary(self.settings.binary)
         self._last_error = ""
         self._stuck = False
+        self.staging.clear()
         process = await asyncio.create_subprocess_exec(
             binary, "-c", str(file), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE, preexec_fn=die_with_parent, start_new_session=True,
@@ -212,6 +218,7 @@ class Engine:
                 process.kill()
                 raise Broken(f"the engine was not ready within {START_SECONDS:.0f} s; its log is above", code=4)
             await asyncio.sleep(0.02)
+        self.staging.ensure()
         self._ready.set()
         log.info("engine ready", binary=binary, pid=process.pid, nats=self._config.nats)
 

@@ -8,6 +8,7 @@ mirrored, dumped and shown as raw is this result. Rule: design, section 3.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -31,7 +32,7 @@ def redact(event: Event, *, addresses: bool, hidden: Sequence[str] = ()) -> Even
     if not addresses:
         return event if data is event.data else msgspec.structs.replace(event, data=data)
     data = scrub(data)
-    if data is event.data and not any("@" in text for text in _texts(event)):
+    if data is event.data and "@" not in "".join(_texts(event)):
         return event
     texts = {name: getattr(event, name) for name in ("summary", "actor", "text", "subject", "link", "project")}
     changed = {name: clean for name, value in texts.items() if (clean := scrub_text(value)) != value}
@@ -68,12 +69,20 @@ def _replacement(match: Any) -> bytes:
 def without(data: bytes, paths: Sequence[str]) -> bytes:
     """JSON bytes without the members at these paths (`a.b.c`; `*` is every item or member); the same object when
     none of them is there."""
-    names = [path.rpartition(".")[2].encode() for path in paths]
-    if not any(name == b"*" or name in data for name in names):
+    for name in _last_names(tuple(paths)):
+        if name in data:
+            break
+    else:
         return data
     value = msgspec.json.decode(data)
     found = [_remove(value, path.split(".")) for path in paths]
     return msgspec.json.encode(value) if any(found) else data
+
+
+@lru_cache(maxsize=256)
+def _last_names(paths: tuple[str, ...]) -> tuple[bytes, ...]:
+    """What must be in the bytes where a path leads somewhere; everything holds b""."""
+    return tuple({path.rpartition(".")[2].removesuffix("*").encode(): None for path in paths})
 
 
 def _remove(value: Any, path: list[str]) -> bool:

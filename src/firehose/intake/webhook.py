@@ -15,6 +15,7 @@ import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -32,11 +33,14 @@ MOST_SIGNATURES: Final = 8
 Holds = Callable[[str, str], bool]
 """Whether a hub token has a scope: `holds(token, "publish:github")`."""
 
-_CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "x-gitlab-token"})
+_CREDENTIALS: Final = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "x-gitlab-token", "webhook-signature", "x-hub-signature",
+     "x-hub-signature-256"}
+)  # fmt: skip
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """A POST as the server read it. `headers` in any case, `query` without the `?`, `received` by our clock."""
 
@@ -73,16 +77,21 @@ def plain_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Headers by lower-case name; a repeated one is joined with commas, as RFC 9110 (5.3) reads it."""
     found: dict[str, str] = {}
     for key, value in raw:
-        name, text = key.decode("latin-1").lower(), value.decode("latin-1").strip()
+        name, text = str(key, "latin-1").lower(), str(value, "latin-1").strip()
         found[name] = f"{found[name]}, {text}" if name in found else text
     return found
 
 
 def without_proof(instance: Instance, headers: Mapping[str, str]) -> dict[str, str]:
     """The headers without everything that proves a sender: deliveries are kept, credentials are not."""
-    proof = _CREDENTIALS | {scheme.header.lower() for scheme in instance.kind.schemes if scheme.header}
-    proof |= {"webhook-signature", "x-hub-signature", "x-hub-signature-256"}
+    proof = _proof(tuple(instance.kind.schemes))
     return {name: value for name, value in headers.items() if name not in proof}
+
+
+@lru_cache(maxsize=256)
+def _proof(schemes: tuple[Scheme, ...]) -> frozenset[str]:
+    """The names of headers that prove a sender."""
+    return _CREDENTIALS | {scheme.header.lower() for scheme in schemes if scheme.header}
 
 
 def verify(instance: Instance, arrival: Arrival, headers: Mapping[str, str], holds: Holds) -> None:

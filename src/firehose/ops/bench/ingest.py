@@ -65,6 +65,7 @@ async def running_bus(folder: Path) -> AsyncIterator[Bus]:
     try:
         bus = NatsBus(client)
         await bus.prepare(replicas=1, keep_days=1, keep_gib=4, first=1)
+        engine.staging.ensure()  # as a hub does, and for the rival as well
         yield bus
     finally:
         await client.close()

@@ -89,8 +89,13 @@ class Hook:
     @property
     def private(self) -> bool:
         """Whether any repository in the payload is one that not everybody can read."""
-        found = (self.body.at(*path) for path in _REPOSITORIES)
-        return any(repo["private"].flag(False) or repo["visibility"].text("public") != "public" for repo in found)
+        for path in _REPOSITORIES:
+            repository = self.body.at(*path)
+            if repository.present and (
+                repository["private"].flag(False) or repository["visibility"].text("public") != "public"
+            ):
+                return True
+        return False
 
     @property
     def unsaid(self) -> bool:
