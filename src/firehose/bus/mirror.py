@@ -17,10 +17,11 @@ from typing import Any
 import aiomqtt
 import msgspec
 import structlog
-from nats.aio.client import Client
 
 from firehose.bus.contract import Bus
 from firehose.bus.live import Live, recorded
+from firehose.bus.nats import Connection
+from firehose.bus.wire import frame
 from firehose.errors import TryLater
 from firehose.event import Recorded, sound
 from firehose.plumbing import metrics
@@ -48,11 +49,14 @@ class MirrorState(msgspec.Struct):
 class Mirror:
     """One mirror: a NATS connection into PUBLIC for plain publishing and an MQTT one for QoS 1 and retained topics."""
 
-    def __init__(self, bus: Bus, live: Live, public: Client, mqtt: tuple[str, str], *, aliases: bool = True) -> None:
+    def __init__(
+        self, bus: Bus, live: Live, public: Connection, mqtt: tuple[str, str], *, aliases: bool = True
+    ) -> None:
         self.state = MirrorState()
         self._bus = bus
         self._live = live
         self._public = public
+        self._wire = public.wire()
         self._address, self._password = mqtt
         self._aliases = aliases
         self._saved = 0
@@ -151,12 +155,8 @@ class Mirror:
                 await self._save()
 
     async def _give_plain(self, events: list[Recorded]) -> None:
-        if not self._public.is_connected:
-            raise TryLater("the engine is away")
-        for event in events:
-            for topic, payload in self._topics(event):
-                await self._public.publish(to_nats(topic), payload)
-        await self._public.flush(10)
+        frames = [frame(to_nats(topic), "", payload) for event in events for topic, payload in self._topics(event)]
+        await self._wire.pass_on(b"".join(frames))
 
     async def _give_acknowledged(self, events: list[Recorded]) -> None:
         await asyncio.wait_for(self._connected.wait(), 10)

@@ -102,6 +102,19 @@ class Wire:
             raise TryLater("the stream is not there", after=2)
         return answers
 
+    async def pass_on(self, frames: bytes) -> None:
+        """Publish frames that nobody acknowledges, and wait until the server has read them. `TryLater` when not. One
+        caller at a time."""
+        line = await self._open()
+        line.pong = asyncio.get_running_loop().create_future()
+        line.write(frames + b"PING\r\n")
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await line.pong
+        except TimeoutError:
+            line.cut("no answer")
+            raise TryLater(f"the engine did not answer within {ANSWER_SECONDS:.0f} s", after=2) from None
+
     async def subscribe(self, taker: Taker) -> Subscription:
         """Listen on a new subject of our own."""
         line = await self._open()

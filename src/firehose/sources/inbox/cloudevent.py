@@ -103,7 +103,10 @@ def _structured(body: bytes, path: str) -> Incoming:
     contenttype = attributes.get("datacontenttype", "").lower() or "application/json"
     event = _event({name: text for name, text in attributes.items() if text}, path, contenttype)
     if "data_base64" in members:
-        return msgspec.structs.replace(event, data=_decoded(value["data_base64"].text(), f"{path}data_base64"))
+        decoded = _decoded(value["data_base64"].text(), f"{path}data_base64")
+        if event.is_json:
+            wild.decode(decoded)
+        return msgspec.structs.replace(event, data=decoded)
     if "data" not in members:
         return event
     if not event.is_json and value["data"].is_text():
