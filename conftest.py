@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.servers.feed",
     "tests.servers.ngircd",
     "tests.servers.postgres",
+    "tests.servers.rabbitmq",
 ]
 
 # A deadline is a timed assertion: it fails on a busy machine and says nothing about the code.

@@ -35,7 +35,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     `source` is the source's name in the settings; `headers` have lower-case names; `topic` is set when it came over
     MQTT or NATS (below `in/<source>/` or the sender's own topic); `received` is our clock, never part of an id;
-    `channel` says how it came: `webhook`, `ssh`, `mqtt`, `nats`, `poll`, `imap`, `again` (re-injected), `explain`.
+    `channel` says how it came: `webhook`, `ssh`, `mqtt`, `nats`, `poll`, `imap`, `amqp`, `again` (re-injected),
+    `explain`.
     """
 
     source: str
@@ -169,7 +170,30 @@ class Mailbox:
     idle: float = 300.0
 
 
-Hold = Poll | Mailbox
+@dataclass(frozen=True)
+class Queue:
+    """A queue to consume on an AMQP broker: each message is one delivery, with its routing key as the topic, and its
+    headers under `amqp-<name>`.
+
+    url: `amqp(s)://user@host:port/vhost`; secret: names the password in the settings. name: the queue, declared by us.
+    exchange, bindings: what is bound to it; exchange_exists: the exchange is not declared by us. durable: it stays
+    when the hub is away. ca_file, cert_file, key_file: for TLS. prefetch: messages under way at once.
+    """
+
+    url: str
+    name: str
+    exchange: str
+    bindings: tuple[str, ...]
+    secret: str = "amqp_secret"
+    exchange_exists: bool = False
+    durable: bool = True
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    prefetch: int = 200
+
+
+Hold = Poll | Mailbox | Queue
 """What a source can ask to be held, other than SSH lines."""
 
 

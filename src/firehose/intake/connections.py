@@ -17,6 +17,7 @@ from firehose import subject as subjects
 from firehose.bus.contract import Bus, Message
 from firehose.errors import Refused
 from firehose.event import Event, encode
+from firehose.intake.amqp import QueueReader
 from firehose.intake.gate import Gate
 from firehose.intake.instance import Instance
 from firehose.intake.ledger import Ledger
@@ -28,7 +29,7 @@ from firehose.intake.spool import Spool
 from firehose.intake.stream import Stream
 from firehose.plumbing.clock import Now
 from firehose.plumbing.http import Answer, Client
-from firehose.source import Hold, Mailbox, Poll, Request
+from firehose.source import Hold, Mailbox, Poll, Queue, Request
 
 BUCKET: Final = "connections"
 
@@ -92,6 +93,8 @@ def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
             return Held(instance.name, Polling(instance, hold, doors, ask, now), None, client)
         case Mailbox():
             return Held(instance.name, MailboxReader(instance, hold, doors, now), None, client)
+        case Queue():
+            return Held(instance.name, QueueReader(instance, hold, doors, now), None, client)
 
 
 def _doors(instance: Instance, hub: Parts, spool: Spool | None, fetch: Fetch) -> Doors:

@@ -79,22 +79,29 @@ class Polling(Session):
         if answer.status == 410:
             self._mark(request.url, msgspec.structs.replace(mark, gone=True))
             return
-        kind = self._instance.kind
-        assert kind.recovered is not None
-        held, page, asked = set(mark.held), answer.body, request
-        digests: list[str] = []
-        for _ in range(MOST_PAGES):
-            bodies = kind.recovered(asked, page, self._instance.settings)
-            fresh = [body for body in bodies if _digest(body) not in held]
-            await self._hand_over(fresh)
-            digests += map(_digest, bodies)
-            following = kind.more(asked, page, self._instance.settings) if kind.more else None
-            # Pages go from new to old, so one without anything new is the last that matters.
-            if following is None or (bodies and not fresh):
-                break
-            asked, page = following, (await self._look(following, {})).body
+        pages, digests = await self._pages(request, answer.body, mark)
+        # Pages go from new to old, so the last one is handed over first.
+        await self._hand_over([body for page in reversed(pages) for body in page])
         etag, modified = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
         self._mark(request.url, Mark(etag, modified, tuple(digests[-MOST_HELD:])))
+
+    async def _pages(self, request: Request, body: bytes, mark: Mark) -> tuple[list[list[bytes]], list[str]]:
+        """What is new on each page, until one holds nothing new, and the digests of all that was there."""
+        kind, settings = self._instance.kind, self._instance.settings
+        assert kind.recovered is not None
+        held, cursor = set(mark.held), self._state.cursor
+        pages: list[list[bytes]] = []
+        digests: list[str] = []
+        for _ in range(MOST_PAGES):
+            bodies = kind.recovered(request, body, settings)
+            fresh = [one for one in bodies if _digest(one) not in held and self._step(one, cursor).fresh]
+            pages.append(fresh)
+            digests += map(_digest, bodies)
+            following = kind.more(request, body, settings) if kind.more else None
+            if following is None or not fresh:
+                return pages, digests
+            request, body = following, (await self._look(following, {})).body
+        raise GiveUp(f"{_place(request)} has more than {MOST_PAGES} pages of news; what is older stays out")
 
     async def _hand_over(self, bodies: list[bytes]) -> None:
         cursor, now = self._state.cursor, self._now()

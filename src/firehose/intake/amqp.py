@@ -1,0 +1,134 @@
+"""A queue on an AMQP 0-9-1 broker (RabbitMQ): declared, bound, and each message acknowledged after the gate stored it.
+
+In: a source instance that asked for `Queue`, and the doors. Out: each message as a delivery, its routing key as the
+topic, its properties and headers as headers. The queue is the cursor: what is not acknowledged comes again, and the
+gate knows it by its id. What the gate refuses is in quarantine, and acknowledged: one bad message stops nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractIncomingMessage
+from aiormq.exceptions import AMQPError
+
+from firehose.errors import TryLater
+from firehose.intake.instance import Instance
+from firehose.intake.session import Doors, Session, obey
+from firehose.plumbing.clock import Now, monotonic
+from firehose.settings import secret
+from firehose.source import Delivery, Queue
+
+log = structlog.get_logger("amqp")
+PATIENCE: Final = 20.0
+SETTINGS_WAIT: Final = 60.0
+
+
+class QueueReader(Session):
+    """The queue of one source. `run()` never returns."""
+
+    def __init__(self, instance: Instance, queue: Queue, doors: Doors, now: Now) -> None:
+        super().__init__(instance, doors, now)
+        self._queue = queue
+        self._place = urlsplit(queue.url).hostname or "?"
+
+    async def run(self) -> None:
+        """Connect, consume, and again, without end."""
+        waits = self._waits()
+        while True:
+            began = monotonic()
+            wait = 0.0
+            try:
+                await self._hold()
+                why = "the broker ended the connection"
+            except TryLater as error:
+                why, wait = error.detail, error.after
+            except (AMQPError, OSError, TimeoutError, ValueError) as error:
+                why = f"{type(error).__name__}: {error}"[:300]
+            obey()
+            if monotonic() - began >= self._pace.good:
+                waits = self._waits()
+            self._doors.report(f"not connected to {self._place}", why, "what is in the queue waits there")
+            log.info("not connected", source=self._instance.name, why=why)
+            await asyncio.sleep(wait or next(waits))
+
+    async def _hold(self) -> None:
+        """One connection, from login to its end."""
+        want = self._queue
+        arrived: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
+        connection = await aio_pika.connect(self._url(), ssl_context=self._tls(), timeout=PATIENCE)
+        connection.close_callbacks.add(lambda *_: arrived.put_nowait(None))
+        async with connection:
+            channel = await connection.channel()
+            channel.close_callbacks.add(lambda *_: arrived.put_nowait(None))
+            await channel.set_qos(prefetch_count=want.prefetch)
+            if want.exchange_exists:
+                exchange = await channel.get_exchange(want.exchange, ensure=False)
+            else:
+                exchange = await channel.declare_exchange(want.exchange, aio_pika.ExchangeType.TOPIC, durable=True)
+            queue = await channel.declare_queue(want.name, durable=want.durable, auto_delete=not want.durable)
+            for key in want.bindings:
+                await queue.bind(exchange, key)
+            await queue.consume(arrived.put)
+            self._doors.report(f"AMQP {self._place}: queue {want.name}", "", "what is in the queue waits there")
+            while (first := await arrived.get()) is not None:
+                await self._take(first, arrived)
+
+    async def _take(
+        self, first: AbstractIncomingMessage, arrived: asyncio.Queue[AbstractIncomingMessage | None]
+    ) -> None:
+        """Hand over all that came, then acknowledge it in one go."""
+        messages = [first]
+        while not arrived.empty():
+            more = arrived.get_nowait()
+            if more is None:
+                arrived.put_nowait(None)
+                break
+            messages.append(more)
+        now = self._now()
+        await self._pass([self._delivery(message, now) for message in messages])
+        await messages[-1].ack(multiple=True)
+
+    def _delivery(self, message: AbstractIncomingMessage, now: datetime) -> Delivery:
+        headers = {f"amqp-{name.lower()}": _plain(value) for name, value in (message.headers or {}).items()}
+        headers |= {"content-type": message.content_type or "application/json"}
+        if message.message_id:
+            headers["amqp-message-id"] = str(message.message_id)
+        return Delivery(
+            source=self._instance.name, body=message.body, received=now, headers=headers,
+            topic=message.routing_key or "", channel="amqp",
+        )  # fmt: skip
+
+    def _url(self) -> str:
+        parts = urlsplit(self._queue.url)
+        word = secret(self._instance.settings, self._queue.secret).decode()
+        if not word or parts.password:
+            return self._queue.url
+        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+        login = f"{quote(parts.username or 'guest', safe='')}:{quote(word, safe='')}"
+        return urlunsplit(parts._replace(netloc=f"{login}@{host}"))
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if urlsplit(self._queue.url).scheme != "amqps":
+            return None
+        want = self._queue
+        try:
+            context = ssl.create_default_context(cafile=want.ca_file or None)
+            if want.cert_file:
+                context.load_cert_chain(want.cert_file, want.key_file or None)
+        except (OSError, ssl.SSLError) as error:
+            raise TryLater(f"the certificates cannot be used: {error}", after=SETTINGS_WAIT) from None
+        return context
+
+
+def _plain(value: object) -> str:
+    """A header's value as text: AMQP has typed ones."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,216 @@
+"""StoryBoard: what its notifications and its timeline mean.
+
+In: a RabbitMQ notification (`resource`, `resource_after`, …), or a timeline event as `GET /api/v1/events` has it. Out:
+events about stories, tasks, worklists, boards and projects. Both ways give the same id and meaning for a timeline
+event, so a change from one to the other doubles nothing. Notifications do not say which stories are private, so they
+become events only when the operator says that none is; what the REST API shows to anybody is public.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from firehose import source, subject
+from firehose.errors import Refused, UnknownKind
+from firehose.event import Event, fingerprint
+from firehose.sources.storyboard.kinds import CLOSED, IGNORED, KINDS, TIMELINE
+from firehose.wild import Wild, decode
+
+PAGE: Final = 100
+_TYPE: Final = "org.openstack.storyboard."
+_DONE: Final = {"POST": "created", "PUT": "updated", "DELETE": "deleted"}
+
+
+class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """url: the StoryBoard's address; its timeline is read from there every `every` seconds unless `amqp` is set.
+
+    amqp: `amqp(s)://user@host/vhost` of its RabbitMQ, "" for none. amqp_secret_file, amqp_secret_env: the password.
+    amqp_queue: the hub's own queue. all_stories_public: there are no private stories in this StoryBoard.
+    """
+
+    url: str = "https://storyboard.openstack.org"
+    every: float = 60.0
+    amqp: str = ""
+    amqp_secret_file: str = ""
+    amqp_secret_env: str = ""
+    amqp_queue: str = "firehose"
+    amqp_exchange: str = "storyboard"
+    all_stories_public: bool = False
+
+
+def holds(settings: Settings) -> source.Hold:
+    """The queue if there is one, else the API."""
+    if settings.amqp:
+        bindings = ("task", "story", "project", "project_group", "timeline_event")
+        return source.Queue(settings.amqp, settings.amqp_queue, settings.amqp_exchange, bindings)
+    first = f"{settings.url.rstrip('/')}/api/v1/events?sort_field=id&sort_dir=desc&limit={PAGE}&offset="
+
+    def requests(cursor: str) -> Sequence[source.Request]:
+        # Without a cursor the newest page is the start: a StoryBoard's whole past is for an import.
+        return [source.Request(f"{first}0", about="0" if cursor else "first")]
+
+    return source.Poll(max(settings.every, 1.0), requests)
+
+
+def recovered(_request: source.Request, body: bytes, _settings: Settings) -> Sequence[bytes]:
+    """The timeline events of one page, oldest first."""
+    found = [(item["id"].count(), item.json()) for item in decode(body).each() if item.is_object()]
+    return [one for _, one in sorted(found)]
+
+
+def more(request: source.Request, body: bytes, _settings: Settings) -> source.Request | None:
+    """The next page, while this one is full."""
+    if request.about == "first" or sum(1 for _ in decode(body).each()) < PAGE:
+        return None
+    offset = int(request.about) + PAGE
+    return source.Request(f"{request.url.rpartition('=')[0]}={offset}", about=str(offset))
+
+
+def step(line: bytes, cursor: str) -> source.Step:
+    """The cursor is the highest id."""
+    number, last = decode(line)["id"].count(), int(cursor or 0)
+    return source.Step(str(max(number, last)), fresh=number > last)
+
+
+def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
+    """What a notification or a timeline event means."""
+    body = decode(delivery.body)
+    if body["event_type"].present:
+        return _timeline(body, delivery, settings)
+    resource = body["resource"].text()
+    if resource in IGNORED:
+        return source.Ignored(resource)
+    if resource == "timeline_event":
+        if not (settings.all_stories_public or settings.audience):
+            return source.Ignored("may-be-private")
+        return _timeline(body["resource_after"], delivery, settings, alias=_original(body))
+    if resource not in ("project", "project_group"):
+        raise UnknownKind(resource)
+    return [_project(resource, body, delivery, settings)]
+
+
+def _timeline(item: Wild, delivery: source.Delivery, settings: Settings, alias: tuple[str, ...] = ()) -> source.Verdict:
+    name = item["event_type"].text()
+    if name in IGNORED:
+        return source.Ignored(name)
+    if name not in TIMELINE:
+        raise UnknownKind(f"timeline_event.{name}")
+    info = _info(item["event_info"])
+    numbers = {noun: (item[f"{noun}_id"].word("") or info[f"{noun}_id"].word("")) for noun in _NOUNS}
+    kind, words = TIMELINE[name]
+    if name == "task_status_changed" and info["new_status"].text("") in CLOSED:
+        kind = "ticket.closed"
+    about = next((noun for noun in _NOUNS if numbers[noun] and (noun != "task" or name.startswith("task"))), "")
+    if not about:
+        raise Refused("neither story_id nor worklist_id nor board_id", slug="bad-field", status=422, field="story_id")
+    title = (info["task_title"].text("") if about == "task" else "") or info["story_title"].text("")
+    parts = {key: info[key].word("") for key in ("old_status", "new_status", "old_priority", "new_priority")}
+    tags = " ".join(tag.text("") for tag in info["tags"].each()) if info["tags"].is_list() else info["tags"].word("")
+    said = "".join(words).format(**numbers, **parts, tags=tags)
+    author = item["author_id"].word("")
+    story = numbers["story"]
+    return [
+        Event(
+            id=f"timeline_event/{item['id'].word()}",
+            source=settings.url.rstrip("/"),
+            type=f"{_TYPE}{name}",
+            kind=kind,
+            subject=_subject(about, numbers[about]),
+            time=item["created_at"].moment() or delivery.received,
+            summary=f"User {author or 'somebody'} {said}" + (f": {title}" if title else ""),
+            link=_link(settings, story, numbers),
+            outcome="success" if kind == "ticket.closed" and parts["new_status"] == "merged" else "",
+            refs=tuple(
+                [_subject(noun, numbers[noun]) for noun in _NOUNS if numbers[noun] and noun != about]
+                + ([f"person/{subject.escape(author)}"] if author else [])
+            ),
+            data=delivery.body,
+            text=" ".join((title, item.at("comment", "content").text(""))),
+            alias=alias,
+        )
+    ]
+
+
+_NOUNS: Final = ("task", "story", "worklist", "board")
+
+
+def _subject(noun: str, number: str) -> str:
+    return f"{noun}/{subject.escape(number)}"
+
+
+def _info(value: Wild) -> Wild:
+    """`event_info` is JSON within JSON, or already an object."""
+    if not value.is_text():
+        return value if value.is_object() else Wild({})
+    found = decode(value.text().encode("utf-8", "replace"))
+    return found if found.is_object() else Wild({})
+
+
+def _link(settings: Settings, story: str, numbers: dict[str, str]) -> str:
+    for noun, number in (("story", story), ("worklist", numbers["worklist"]), ("board", numbers["board"])):
+        if number.isalnum():
+            return f"{settings.url.rstrip('/')}/#!/{noun}/{number}"
+    return ""
+
+
+def _project(resource: str, body: Wild, delivery: source.Delivery, settings: Settings) -> Event:
+    method = body["method"].text()
+    if method not in _DONE:
+        raise UnknownKind(f"{resource}.{method}")
+    number = body["resource_id"].word()
+    after = body["resource_after"] if body["resource_after"].present else body["resource_before"]
+    name = after["name"].text("") or number
+    sub = body["sub_resource"].text("")
+    done = "updated" if sub else _DONE[method]
+    noun = resource.replace("_", "")
+    return Event(
+        # The service gives no id and no time of its own for these.
+        id=fingerprint(delivery.body),
+        source=settings.url.rstrip("/"),
+        type=f"{_TYPE}{resource}.{done}",
+        kind=f"{noun}.{done}",
+        subject=f"{noun}/{subject.escape(number)}",
+        time=after["updated_at"].moment() or after["created_at"].moment() or delivery.received,
+        project=name if resource == "project" and name != number else "",
+        summary=f"User {body['author_id'].word('somebody')} {done} {resource.replace('_', ' ')} {name}",
+        link=f"{settings.url.rstrip('/')}/#!/{resource}/{number}" if number.isalnum() else "",
+        data=delivery.body,
+        alias=_original(body),
+    )
+
+
+def _original(body: Wild) -> tuple[str, ...]:
+    """The topic that StoryBoard's MQTT driver of 2018 would have used."""
+    parts = ["storyboard", body["resource"].word(""), body["resource_id"].word(""), body["author_id"].word("")]
+    if body["sub_resource"].present:
+        parts += ["sub_resource", body["sub_resource"].word(""), body["sub_resource_id"].word("")]
+    levels = [subject.escape(part) for part in parts if part]
+    return ("/".join(levels),) if len(levels) > 2 else ()
+
+
+def native_kind(delivery: source.Delivery) -> str:
+    """The timeline event's type, else the resource; "" when it cannot be read."""
+    try:
+        body = decode(delivery.body)
+        inner = body["event_type"].text("") or body.at("resource_after", "event_type").text("")
+        return inner or body["resource"].text("")
+    except Refused:
+        return ""
+
+
+SOURCE: Final = source.SourceKind(
+    name="storyboard",
+    title="StoryBoard",
+    family="ticket",
+    settings=Settings,
+    read=read,
+    kinds=KINDS,
+    ignored=IGNORED,
+    hidden=("resource_before.email", "resource_after.email", "resource_before.openid", "resource_after.openid"),
+    native_kind=native_kind,
+    holds=holds,
+    recovered=recovered,
+    more=more,
+    step=step,
+)
