@@ -16,7 +16,10 @@ from firehose.query.match import predicate
 from firehose.query.tree import Everything, Node
 
 WINDOW: Final = 250_000
-"""Sequences that one question to the database spans."""
+"""Sequences that the first question to the database spans. Each question has a cost of its own, so where answers come
+quickly the next one spans twice as many."""
+QUICK: Final = 8
+"""The part of the time that a quick answer takes at most."""
 STEP: Final = 200
 """Events that are looked at between two looks at the clock."""
 
@@ -32,6 +35,8 @@ class Sift:
         self._low, self._high = low, high
         self._descending = descending
         self._limit = limit
+        self._width = WINDOW
+        self._quick = budget / QUICK
         self._deadline = monotonic() + budget
 
     def run(self, window: Window) -> Page:
@@ -40,6 +45,7 @@ class Sift:
         position = self._high if self._descending else self._low
         while self._low <= position <= self._high:
             low, high = self._bounds(position)
+            begun = monotonic()
             most = self._limit + 1 - len(found) if self._fits is None else high - low + 1
             stopped = self._look(window(low, high, most), found)
             if len(found) > self._limit:
@@ -49,14 +55,17 @@ class Sift:
             position = edge - 1 if self._descending else edge + 1
             if stopped is not None:
                 return Page(found, stopped, partial=True, reached=stopped)
-            if monotonic() > self._deadline and self._low <= position <= self._high:
+            now = monotonic()
+            if now - begun < self._quick:
+                self._width *= 2
+            if now > self._deadline and self._low <= position <= self._high:
                 return Page(found, edge, partial=True, reached=edge)
         return Page(found, None, reached=self._low if self._descending else self._high)
 
     def _bounds(self, position: int) -> tuple[int, int]:
         if self._descending:
-            return max(self._low, position - WINDOW + 1), position
-        return position, min(self._high, position + WINDOW - 1)
+            return max(self._low, position - self._width + 1), position
+        return position, min(self._high, position + self._width - 1)
 
     def _look(self, events: Iterator[Recorded], found: list[Recorded]) -> int | None:
         """Take what fits; the sequence of the last event looked at when time ran out."""
