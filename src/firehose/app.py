@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import msgspec
@@ -254,13 +254,15 @@ class App:
         ledger = Ledger(now)
         for instance in instances.values():
             ledger.open(msgspec.structs.replace(instance.opening, since=now()))
-        # Parts in processes of their own keep books of their own.
-        shared = {"sources", "web"} <= self.parts
-        key = "books" if shared else "-".join(["books", *sorted(self.parts)])
+        # Parts in processes of their own keep books of their own, and hear of each other.
+        doors = [part for part in ("sources", "web") if part in self.parts]
+        key = "books" if len(doors) != 1 else f"books-{doors[0]}"
+        others = [f"books-{part}" for part in ("sources", "web") if part not in doors]
         kept = await bus.get("ledger", key)
         if kept:
             ledger.restore(kept)
-        self.crew.start("ledger", keep_books(bus, ledger, key))
+        if doors:
+            self.crew.start("ledger", keep_books(bus, ledger, key, others))
         return ledger
 
 
@@ -303,11 +305,14 @@ def external(settings: Settings) -> Addresses:
     )  # fmt: skip
 
 
-async def keep_books(bus: NatsBus, ledger: Ledger, key: str) -> None:
-    """Write the ledger's counts to the bus now and then, so that a restart does not lose them."""
+async def keep_books(bus: NatsBus, ledger: Ledger, key: str, others: Sequence[str]) -> None:
+    """Write the ledger's counts to the bus now and then, so that a restart does not lose them; hear of the others'."""
     last = b""
     while True:
         await asyncio.sleep(LEDGER_SECONDS)
+        with logged("hearing of other parts' books"), suppress(TryLater):
+            for other in others:
+                ledger.overhear(await bus.get("ledger", other) or b"{}")
         books = ledger.dump()
         if books != last:
             with logged("keeping the books"):

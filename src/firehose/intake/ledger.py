@@ -160,15 +160,23 @@ class Ledger:
 
     def restore(self, dumped: bytes) -> None:
         """Take up counts that `dump` wrote; sources that are gone are left out."""
-        kept = msgspec.json.decode(
-            dumped, type=dict[str, tuple[dict[str, int], dict[int, dict[str, int]], datetime | None]]
-        )
+        kept = _books.decode(dumped)
         for name, (verdicts, hours, last_event) in kept.items():
             account = self._accounts.get(name)
             if account is not None:
                 account.verdicts.update(verdicts)
                 account.by_hour = {hour: Counter(counts) for hour, counts in hours.items()}
                 account.last_event = last_event
+
+    def overhear(self, dumped: bytes) -> None:
+        """What another process of this hub wrote into its books: a source that speaks there is not silent here."""
+        for name, (_, _, last_event) in _books.decode(dumped).items():
+            account = self._accounts.get(name)
+            if account is not None and last_event is not None:
+                account.last_event = max(last_event, account.last_event or last_event)
+
+
+_books: Final = msgspec.json.Decoder(dict[str, tuple[dict[str, int], dict[int, dict[str, int]], datetime | None]])
 
 
 @lru_cache(maxsize=1_024)
