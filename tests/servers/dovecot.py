@@ -105,6 +105,7 @@ class Dovecot:
         """Append mails to the inbox over IMAP."""
         with IMAPClient("127.0.0.1", self.port, ssl=False) as client:
             client.login(USER, PASSWORD)
+            client.select_folder("INBOX")
             for mail in mails:
                 client.append("INBOX", mail)
 
@@ -129,5 +130,7 @@ def dovecot(tmp_path: Path) -> Iterator[Dovecot]:
     program = need(shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin"), "Dovecot")
     server = Dovecot(program, tmp_path / "dovecot")
     server.start()
+    # The first visit makes the folders; two at once get in each other's way.
+    server.put()
     yield server
     server.stop()
