@@ -25,6 +25,7 @@ from firehose.bus.engine_config import Producer
 from firehose.bus.live import Live
 from firehose.bus.mirror import Meta, Mirror
 from firehose.bus.nats import NatsBus, connect
+from firehose.bus.requests import serve
 from firehose.delivery.room import Room, outlets, signer
 from firehose.delivery.runner import Ears
 from firehose.errors import Broken, TryLater
@@ -35,6 +36,7 @@ from firehose.intake.connections import connections
 from firehose.intake.freshness import Freshness
 from firehose.intake.gate import Gate
 from firehose.intake.inbound import Inbound
+from firehose.intake.inbound_nats import Requests
 from firehose.intake.instance import Instance
 from firehose.intake.ledger import Ledger
 from firehose.plumbing import metrics
@@ -111,7 +113,7 @@ class App:
         if "mirror" in self.parts:
             await self._start_mirror(bus, live, addresses, meta(ledger, room))
         if "sources" in self.parts:
-            self._start_inbound(producers, addresses, gate)
+            await self._start_inbound(producers, addresses, gate)
             self._start_connections(instances, (gate, bus, ledger))
             self.crew.start("freshness", Freshness(instances, ledger, gate, now).run())
         self.hub = Hub(
@@ -239,10 +241,14 @@ class App:
         self.crew.start("mirror", mirror.run())
         self.crew.start("mirror bookkeeping", mirror.bookkeeping(told))
 
-    def _start_inbound(self, producers: tuple[Producer, ...], addresses: Addresses, gate: Gate) -> None:
+    async def _start_inbound(self, producers: tuple[Producer, ...], addresses: Addresses, gate: Gate) -> None:
         for producer in producers:
             session = Inbound(producer, addresses.mqtt, addresses.hub_password, gate.accept, now)
             self.crew.start(f"inbound {producer.user}", session.run())
+            if not producer.own_topics:
+                client = await self._connect(f"hub-{producer.user}", addresses)
+                handed = Requests(producer, gate.accept, now)
+                self.crew.start(f"requests {producer.user}", serve(client, f"in.{producer.source}.>", handed.handle))
 
     def _start_connections(self, instances: dict[str, Instance], hub: tuple[Gate, NatsBus, Ledger]) -> None:
         for held in connections(instances, hub, self.settings.data / "spool", now):

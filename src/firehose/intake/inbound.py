@@ -50,6 +50,8 @@ class Inbound:
         loop = asyncio.get_running_loop()
 
         def arrived(_client: paho.Client, _user: object, message: paho.MQTTMessage) -> None:
+            if not message.qos and not self._producer.own_topics:
+                return  # what no session keeps, and all that comes by NATS, `inbound_nats.py` takes
             loop.call_soon_threadsafe(self._arrived.put_nowait, message)
 
         client.on_connect = self._connected
