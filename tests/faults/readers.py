@@ -110,7 +110,11 @@ class Mqtt:
 
         client.on_connect = connected
         client.on_message = arrived
-        client.on_subscribe = lambda *_: loop.call_soon_threadsafe(self.subscribed.set)
+
+        def subscribed(*_: Any) -> None:
+            loop.call_soon_threadsafe(self.subscribed.set)
+
+        client.on_subscribe = subscribed
         client.connect_async("127.0.0.1", self.port, keepalive=10)
         client.loop_start()
         try:
