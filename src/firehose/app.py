@@ -20,7 +20,7 @@ from firehose import recording
 from firehose import source as source_kinds
 from firehose.access.tokens import Tokens
 from firehose.bus import tls_front
-from firehose.bus.engine import Addresses, Engine, EngineSettings, check_free, running, unchanged
+from firehose.bus.engine import LEAST_ROOM, Addresses, Engine, EngineSettings, check_free, has_room, running, unchanged
 from firehose.bus.engine_config import Producer
 from firehose.bus.live import Live
 from firehose.bus.mirror import Meta, Mirror
@@ -85,7 +85,7 @@ class App:
             gerrit_door.keys(settings.doors.gerrit, settings.data)  # a mistake in them is told before anything starts
         sinks = outlets(settings, now)
         addresses = await self._start_engine(producers)
-        bus = NatsBus(await self._connect("hub", addresses))
+        bus = NatsBus(await self._connect("hub", addresses), self._room)
         store = open_store(settings.history, settings.data)
         reader = Reader(store)
         self._closing_last.append(reader.close)
@@ -142,6 +142,10 @@ class App:
             door = gerrit_door.Door(settings, keys, gerrit_door.Ground(bus, live, reader, now))
             await door.start()
             self._closing.append(door.close)
+
+    def _room(self) -> bool:
+        # The disk of an engine that somebody else runs is not ours to see.
+        return bool(self.settings.engine.urls) or has_room(self.settings.data / "engine", LEAST_ROOM)
 
     def _trouble(self) -> str:
         if self.engine is not None and not self.engine.ready:

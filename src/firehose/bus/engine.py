@@ -40,6 +40,8 @@ ADDRESSES = "addresses.json"
 LOOK_SECONDS = 1.0
 ROOM = 16 * 2**20
 """Free bytes with which an engine is worth starting again after its disk was full."""
+LEAST_ROOM = 8 * 2**20
+"""Free bytes below which nothing more is published: a batch of the largest size must still fit."""
 # nats-server shuts a stream after a failed write until it is started again, also when there is room (2.15, measured).
 _NO_ROOM = "no space left on device"
 _STREAM_SHUT = "critical write error"
@@ -264,10 +266,10 @@ async def unchanged(folder: Path, addresses: Addresses) -> None:
                 raise Broken("the hub whose engine this part used was started anew; start this part again", code=1)
 
 
-def has_room(folder: Path) -> bool:
+def has_room(folder: Path, least: int = ROOM) -> bool:
     """Whether the folder's disk has room for the engine."""
     disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize >= ROOM
+    return disk.f_bavail * disk.f_frsize >= least
 
 
 async def _get_ok(address: str, path: str) -> bool:

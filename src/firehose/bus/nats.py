@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -96,8 +96,10 @@ async def connect(
 class NatsBus:
     """`contract.Bus` on JetStream."""
 
-    def __init__(self, client: Connection) -> None:
+    def __init__(self, client: Connection, room: Callable[[], bool] = lambda: True) -> None:
+        """`room` tells whether the engine's disk takes more: an engine that runs full says nothing for seconds."""
         self.client = client
+        self._room = room
         self._door = client.wire()
         self._numbers = itertools.count()
         self._tag = os.urandom(6).hex()
@@ -123,6 +125,8 @@ class NatsBus:
         return acks
 
     async def _publish_batch(self, messages: Sequence[Message]) -> list[Ack]:
+        if not self._room():
+            raise TryLater("there is no room on the engine's disk", after=5)
         last = len(messages)
         if last == 1:
             return await self._publish_singly(messages)

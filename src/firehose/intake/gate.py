@@ -211,23 +211,39 @@ class Gate:
             try:
                 await self._send(taken)
             except TryLater as error:
-                fail(taken, error)
+                self._fail(taken, error)
             except Exception as error:
                 log.exception("the gate could not send a batch")
-                fail(taken, TryLater(f"the gate failed: {type(error).__name__}", after=5))
+                self._fail(taken, TryLater(f"the gate failed: {type(error).__name__}", after=5))
             finally:
                 self._flights -= 1
                 self._flying -= keys
                 self._news.set()
 
+    def _fail(self, taken: Sequence[_Waiting], error: TryLater) -> None:
+        """Fail a batch, and what waits behind it about the same things: it would overtake what comes again."""
+        failed = list(taken)
+        keys = {key for waiting in taken for key in waiting.keys}
+        staying: list[_Waiting] = []
+        for waiting in self._waiting:
+            if keys.isdisjoint(waiting.keys):
+                staying.append(waiting)
+            else:
+                failed.append(waiting)
+                keys.update(waiting.keys)
+        self._waiting = staying
+        fail(failed, error)
+
     def _take(self) -> list[_Waiting]:
         """The next batch: in order of arrival, but for what shares a key with a batch in flight."""
         taken: list[_Waiting] = []
         held: list[_Waiting] = []
+        barred = set(self._flying)
         count = size = 0
         for place, waiting in enumerate(self._waiting):
-            if self._flying and not self._flying.isdisjoint(waiting.keys):
+            if barred and not barred.isdisjoint(waiting.keys):
                 held.append(waiting)
+                barred.update(waiting.keys)  # nor may anything overtake what is held
                 continue
             count += len(waiting.messages)
             size += sum(len(message.payload) for message in waiting.messages)

@@ -24,6 +24,10 @@ from firehose.source import Delivery
 
 log = structlog.get_logger("inbound")
 Deliver = Callable[[Delivery], Awaitable[Any]]
+MOST = 500
+SETTLE_SECONDS = 5.5
+"""A little more than the engine's `ack_wait`: so long after a session is resumed, what was not acknowledged before
+comes again, behind what is new (nats-server 2.15, measured). Until then it is collected, to be put first."""
 
 
 class Inbound:
@@ -36,6 +40,7 @@ class Inbound:
         self._deliver = deliver
         self._clock = clock
         self._arrived: asyncio.Queue[paho.MQTTMessage] = asyncio.Queue()
+        self._settled = 0.0
         self._client = self._make(password)
 
     def _make(self, password: str) -> paho.Client:
@@ -54,11 +59,19 @@ class Inbound:
                 return  # what no session keeps, and all that comes by NATS, `inbound_nats.py` takes
             loop.call_soon_threadsafe(self._arrived.put_nowait, message)
 
-        client.on_connect = self._connected
+        def connected(client: paho.Client, _user: object, flags: Any, reason: Any, _properties: object) -> None:
+            if not reason.is_failure and flags.session_present:
+                loop.call_soon_threadsafe(self._resumed)
+            self._connected(client, reason)
+
+        client.on_connect = connected
         client.on_message = arrived
         return client
 
-    def _connected(self, client: paho.Client, _user: object, _flags: object, reason: Any, _properties: object) -> None:
+    def _resumed(self) -> None:
+        self._settled = asyncio.get_running_loop().time() + SETTLE_SECONDS
+
+    def _connected(self, client: paho.Client, reason: Any) -> None:
         if reason.is_failure:
             log.warning("the engine refuses the inbound session", user=self._producer.user, reason=str(reason))
             return
@@ -71,29 +84,49 @@ class Inbound:
         client.loop_start()
         try:
             while True:
-                batch = [await self._arrived.get()]
-                while not self._arrived.empty() and len(batch) < 500:
-                    batch.append(self._arrived.get_nowait())
+                batch = await self._batch()
                 # Together, so that they share the gate's next batch; the gate keeps their order.
-                await asyncio.gather(*(self._pass_on(message) for message in batch))
+                await self._pass_on([self._delivery(message) for message in batch])
                 for message in batch:
                     client.ack(message.mid, message.qos)
         finally:
             client.disconnect()
             client.loop_stop()
 
-    async def _pass_on(self, message: paho.MQTTMessage) -> None:
-        delivery = Delivery(
+    async def _batch(self) -> list[paho.MQTTMessage]:
+        """What has arrived, at least one message; of a session just resumed, what comes again before what is new."""
+        batch = [await self._arrived.get()]
+        settled = self._settled
+        if not settled:
+            return batch + [self._arrived.get_nowait() for _ in range(min(MOST - 1, self._arrived.qsize()))]
+        await asyncio.sleep(max(0.0, settled - asyncio.get_running_loop().time()))
+        if self._settled == settled:  # else the session broke and was resumed meanwhile
+            self._settled = 0.0
+        batch += [self._arrived.get_nowait() for _ in range(self._arrived.qsize())]
+        # What is new came again itself while it was held: the first of each stays.
+        first = {message.mid: message for message in reversed(batch)}
+        return sorted((message for message in batch if first[message.mid] is message), key=lambda kept: not kept.dup)
+
+    def _delivery(self, message: paho.MQTTMessage) -> Delivery:
+        return Delivery(
             source=self._producer.source, body=bytes(message.payload), topic=message.topic, channel="mqtt",
             received=self._clock(),
         )  # fmt: skip
+
+    async def _pass_on(self, deliveries: list[Delivery]) -> None:
+        """Deliver all. What must come again comes again in its order: the gate fails what waits behind it, too."""
         waits = delays(first=0.2, most=5.0)
-        while True:
-            try:
-                await self._deliver(delivery)
-                return
-            except Refused as problem:
-                log.info("refused", source=delivery.source, topic=delivery.topic, detail=problem.detail)
-                return
-            except TryLater:
+        while deliveries:
+            taken = await asyncio.gather(*(self._taken(delivery) for delivery in deliveries))
+            deliveries = [delivery for delivery, done in zip(deliveries, taken, strict=True) if not done]
+            if deliveries:
                 await asyncio.sleep(next(waits))
+
+    async def _taken(self, delivery: Delivery) -> bool:
+        try:
+            await self._deliver(delivery)
+        except Refused as problem:
+            log.info("refused", source=delivery.source, topic=delivery.topic, detail=problem.detail)
+        except TryLater:
+            return False
+        return True
