@@ -31,6 +31,7 @@ PAGES: Final[dict[str, tuple[str, str]]] = {
     "bad-field": ("A field is missing or has the wrong type", "The member field names the path of the value."),
     "bad-form": ("The form cannot be read", "Send exactly one field payload, or better application/json."),
     "bad-json": ("Not JSON", "The body is not readable as JSON. It may have been cut on the way."),
+    "bad-link": ("No link of this hub", "It was cut, or made by another hub; the last mail has a whole one."),
     "bad-parameter": ("A parameter cannot be used", "The member field names it, detail says what it may be."),
     "bad-query": ("The query cannot be read", "position and length point at the place, nearest is a word that fits."),
     "bad-scope": ("No such scope", "Scopes are publish:<source>, read:<audience>, tracker and admin."),
@@ -51,6 +52,7 @@ PAGES: Final[dict[str, tuple[str, str]]] = {
         "Neither a CloudEvent nor plain JSON that the hub can name",
         "Send a CloudEvent, or let the operator give the source `type` and `id` for plain JSON.",
     ),
+    "no-feed": ("No feed at that address", "It must answer with RSS or Atom; the operator corrects `feeds`."),
     "no-secret": (
         "The hub has no secret",
         "The operator sets secret_file for this source; until then it takes nothing.",
@@ -72,6 +74,10 @@ PAGES: Final[dict[str, tuple[str, str]]] = {
     "unknown-kind": ("A kind that nobody mapped", "The delivery is in quarantine and can be judged again after a fix."),
     "unknown-parameter": ("No such parameter", "nearest is the known one that is most like it."),
     "unknown-sender": ("A sender that is not on the list", "The operator names who may send here in `senders`."),
+    "unknown-sink": (
+        "No such sink",
+        "The message was for a sink that is no longer in the settings; name it there again.",
+    ),
     "unknown-source": ("No such source", "The last part of the URL must be a source of this hub's settings."),
     "unknown-stream": ("No such stream", "The detail lists the streams of this door."),
     "unreadable": ("The payload cannot be read", "It is kept in quarantine; the operator sees why."),
