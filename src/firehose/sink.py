@@ -8,20 +8,15 @@ one try, by returning or by raising `TryLater`, `SlowDown`, `GiveUp` or `Gone`.
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from difflib import get_close_matches
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
-from firehose.errors import Broken
 from firehose.event import Recorded
+from firehose.kinds import Kinds
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,34 +147,7 @@ def lane(event: Recorded, settings: Settings) -> str:
             return f"{event.envelope.source} {event.envelope.subject}"
 
 
-def load(kind: str) -> SinkKind:
-    """The declaration of a sink kind; `Broken` (settings) names the nearest known kind."""
-    if kind in folders():
-        return _declared(kind)
-    for folder in folders():
-        declared = _declared(folder)
-        if kind in declared.also:
-            return dataclasses.replace(declared, name=kind, title=declared.also[kind], also={})
-    known = kinds()
-    near = get_close_matches(kind, known, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
-    raise Broken(f"no sink of kind {kind!r}{hint}", code=2)
-
-
-def _declared(folder: str) -> SinkKind:
-    declared = importlib.import_module(f"firehose.sinks.{folder}").SINK
-    if not isinstance(declared, SinkKind):
-        raise Broken(f"firehose.sinks.{folder}.SINK is not a SinkKind", code=2)
-    return declared
-
-
-def folders() -> list[str]:
-    """The folders below `firehose.sinks`."""
-    package = importlib.util.find_spec("firehose.sinks")
-    places = list(package.submodule_search_locations or ()) if package else []
-    return sorted(found.name for found in pkgutil.iter_modules(places) if found.ispkg)
-
-
-def kinds() -> list[str]:
-    """The words of all sink kinds that are installed, those that share a folder with another included."""
-    return sorted({word for folder in folders() for word in (folder, *_declared(folder).also)})
+_KINDS: Final = Kinds("firehose.sinks", "SINK", SinkKind, "sink")
+load = _KINDS.load
+folders = _KINDS.folders
+kinds = _KINDS.words

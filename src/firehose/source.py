@@ -7,10 +7,6 @@ fetched or held open it returns *data* (`Feed`, `Request`) that `intake/` acts o
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
-import importlib.util
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,8 +14,8 @@ from typing import Any, Final
 
 import msgspec
 
-from firehose.errors import Broken
 from firehose.event import Event
+from firehose.kinds import Kinds
 from firehose.wild import Wild
 
 MAX_BODY: Final = 1_048_576
@@ -263,37 +259,7 @@ class SourceKind:
     more: Callable[[Request, bytes, Any], Request | None] | None = None
 
 
-def load(kind: str) -> SourceKind:
-    """The declaration of a source kind; `Broken` (settings) names the nearest known kind."""
-    if kind in folders():
-        return _declared(kind)
-    for folder in folders():
-        # Only a word that is no folder's name costs looking into all of them.
-        declared = _declared(folder)
-        if kind in declared.also:
-            return dataclasses.replace(declared, name=kind, title=declared.also[kind], also={})
-    from difflib import get_close_matches
-
-    known = kinds()
-    near = get_close_matches(kind, known, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
-    raise Broken(f"no source of kind {kind!r}{hint}", code=2)
-
-
-def _declared(folder: str) -> SourceKind:
-    declared = importlib.import_module(f"firehose.sources.{folder}").SOURCE
-    if not isinstance(declared, SourceKind):
-        raise Broken(f"firehose.sources.{folder}.SOURCE is not a SourceKind", code=2)
-    return declared
-
-
-def folders() -> list[str]:
-    """The folders below `firehose.sources`."""
-    package = importlib.util.find_spec("firehose.sources")
-    places = list(package.submodule_search_locations or ()) if package else []
-    return sorted(found.name for found in pkgutil.iter_modules(places) if found.ispkg)
-
-
-def kinds() -> list[str]:
-    """The words of all source kinds that are installed, those that share a folder with another included."""
-    return sorted({word for folder in folders() for word in (folder, *_declared(folder).also)})
+_KINDS: Final = Kinds("firehose.sources", "SOURCE", SourceKind, "source")
+load = _KINDS.load
+folders = _KINDS.folders
+kinds = _KINDS.words
