@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import msgspec
 
 from firehose.errors import Refused, UnknownKind
 from firehose.event import Event, fingerprint, line
+from firehose.mail import date, header, plain_text
 from firehose.source import Delivery, Ignored, Verdict
 from firehose.sources.launchpad import names
 from firehose.subject import escape
@@ -42,8 +41,8 @@ OTHERS: Final = (
 def read(delivery: Delivery, base: Event, *, private: bool) -> Verdict:
     """What a mail means. `private`: the events go to an audience, so private bugs may."""
     mail = message_from_bytes(delivery.body, _class=EmailMessage, policy=policy.default)
-    kind = _header(mail, "X-Launchpad-Notification-Type").lower()
-    if not kind and not _header(mail, "X-Launchpad-Bug"):
+    kind = header(mail, "X-Launchpad-Notification-Type").lower()
+    if not kind and not header(mail, "X-Launchpad-Bug"):
         return Ignored("mail.not-launchpad")
     if kind in OTHERS:
         return Ignored(f"mail.{kind}")
@@ -64,16 +63,16 @@ class Bug:
     def __init__(self, mail: EmailMessage, number: str, delivery: Delivery) -> None:
         self.number = number
         self.delivery = delivery
-        self.id = _header(mail, "Message-ID") or fingerprint(delivery.body)
-        self.subject = _SUBJECT.sub("", _header(mail, "Subject"))
-        self.body = _text(mail)
-        self.time = _date(mail) or delivery.received
+        self.id = header(mail, "Message-ID") or fingerprint(delivery.body)
+        self.subject = _SUBJECT.sub("", header(mail, "Subject"))
+        self.body = plain_text(mail, MOST_TEXT)
+        self.time = date(mail) or delivery.received
         self.tasks = list(_tasks(mail)) or [{}]
-        self.reporter = _header(mail, "X-Launchpad-Bug-Reporter")
-        self.modifier = _header(mail, "X-Launchpad-Bug-Modifier")
-        self.commenters = _header(mail, "X-Launchpad-Bug-Commenters").split()
-        self.tags = _header(mail, "X-Launchpad-Bug-Tags").split()
-        self.duplicate = _header(mail, "X-Launchpad-Bug-Duplicate")
+        self.reporter = header(mail, "X-Launchpad-Bug-Reporter")
+        self.modifier = header(mail, "X-Launchpad-Bug-Modifier")
+        self.commenters = header(mail, "X-Launchpad-Bug-Commenters").split()
+        self.tags = header(mail, "X-Launchpad-Bug-Tags").split()
+        self.duplicate = header(mail, "X-Launchpad-Bug-Duplicate")
         said = _SIGNATURE.split(self.body, maxsplit=1)[0]
         self.is_new = "[NEW]" in self.subject or said.startswith(("Public bug reported", "Private bug reported"))
         self.changes = {name.strip(): block for name, block in _CHANGED.findall(said)}
@@ -148,20 +147,12 @@ class Bug:
         }
 
 
-def _header(mail: EmailMessage, name: str) -> str:
-    """A header, unfolded and decoded; "" when it is missing or cannot be read."""
-    try:
-        return " ".join(str(mail.get(name, "")).split())
-    except (ValueError, LookupError, AttributeError, IndexError, TypeError):
-        return ""
-
-
 def _number(mail: EmailMessage) -> str:
     """The bug's number: Reply-To always has it, the subject only sometimes in front."""
     for name in ("Reply-To", "From", "To"):
-        if match := _ADDRESS.search(_header(mail, name)):
+        if match := _ADDRESS.search(header(mail, name)):
             return match.group(1)
-    match = _SUBJECT.search(_header(mail, "Subject"))
+    match = _SUBJECT.search(header(mail, "Subject"))
     return match.group(1) if match else ""
 
 
@@ -176,8 +167,8 @@ def _tasks(mail: EmailMessage) -> Iterator[dict[str, str]]:
 
 def _is_private(mail: EmailMessage) -> bool:
     """Anything but a bug that is said to be public; old mail does not say."""
-    visible = _header(mail, "X-Launchpad-Bug-Information-Type").lower()
-    return _header(mail, "X-Launchpad-Bug-Private").lower() == "yes" or bool(
+    visible = header(mail, "X-Launchpad-Bug-Information-Type").lower()
+    return header(mail, "X-Launchpad-Bug-Private").lower() == "yes" or bool(
         visible and not visible.startswith("public")
     )
 
@@ -197,27 +188,3 @@ def _person(text: str) -> str:
     """The account in `Adrian Vladu (avladu)`; never an address."""
     match = _PERSON.search(text)
     return match.group(1) if match and "@" not in match.group(1) else ""
-
-
-def _text(mail: EmailMessage) -> str:
-    """The plain text, of the first part that is such."""
-    for part in mail.walk():
-        if part.get_content_type() != "text/plain":
-            continue
-        raw = part.get_payload(decode=True)
-        if isinstance(raw, bytes):
-            charset = part.get_content_charset("utf-8")
-            try:
-                text = raw.decode(charset, "replace")
-            except (LookupError, ValueError):
-                text = raw.decode("utf-8", "replace")
-            return text.replace("\r\n", "\n")[:MOST_TEXT]
-    return ""
-
-
-def _date(mail: EmailMessage) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(_header(mail, "Date"))
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

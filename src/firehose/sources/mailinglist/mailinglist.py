@@ -8,16 +8,16 @@ the payload is JSON made of the message's headers and its first plain text.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.utils import parseaddr, parsedate_to_datetime
+from email.utils import parseaddr
 from typing import Final
 
 import msgspec
 
 from firehose import source, subject
 from firehose.event import Event, fingerprint, line
+from firehose.mail import date, header, plain_text
 
 KINDS: Final = {"mail.new": "thread.created", "mail.reply": "comment.added"}
 IGNORED: Final = {
@@ -58,20 +58,20 @@ def holds(settings: Settings) -> source.Mailbox | None:
 def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
     """What a mail means."""
     mail = message_from_bytes(delivery.body, _class=EmailMessage, policy=policy.default)
-    ids = _IDS.findall(_header(mail, "List-Id")) or _header(mail, "List-Id").split()[-1:]
+    ids = _IDS.findall(header(mail, "List-Id")) or header(mail, "List-Id").split()[-1:]
     if not ids:
         return source.Ignored("mail.no-list")
     name = ids[0].lower()
     if settings.lists and name not in settings.lists:
         return source.Ignored("mail.other-list")
-    own = (_IDS.findall(_header(mail, "Message-ID")) or [fingerprint(delivery.body)])[0]
-    above = _IDS.findall(_header(mail, "References")) + _IDS.findall(_header(mail, "In-Reply-To"))
+    own = (_IDS.findall(header(mail, "Message-ID")) or [fingerprint(delivery.body)])[0]
+    above = _IDS.findall(header(mail, "References")) + _IDS.findall(header(mail, "In-Reply-To"))
     # The first reference is the mail that the discussion began with.
     thread = above[0] if above else own
-    title = line(_PREFIX.sub("", _header(mail, "Subject")), 200) or "(no subject)"
+    title = line(_PREFIX.sub("", header(mail, "Subject")), 200) or "(no subject)"
     author = _person(mail)
     words = f"{author or 'somebody'} {'answered' if above else 'wrote'} on {name.partition('.')[0]}: {title}"
-    text = _text(mail)
+    text = plain_text(mail, MOST_TEXT)
     return [
         Event(
             id=fingerprint(own),
@@ -79,15 +79,15 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
             type=f"org.infra-firehose.mailinglist.{'reply' if above else 'new'}",
             kind="comment.added" if above else "thread.created",
             subject=f"thread/{_mark(thread)}",
-            time=_date(mail) or delivery.received,
+            time=date(mail) or delivery.received,
             project=settings.lists.get(name, ""),
             actor=author,
             summary=words,
             link=_link(mail),
             refs=(f"list/{subject.escape(name)}", *((f"mail/{_mark(above[-1])}",) if above else ())),
             data=msgspec.json.encode(
-                {"list": name, "message-id": own, "thread": thread, "subject": _header(mail, "Subject"),
-                 "from": author, "date": _header(mail, "Date"), "body": text}
+                {"list": name, "message-id": own, "thread": thread, "subject": header(mail, "Subject"),
+                 "from": author, "date": header(mail, "Date"), "body": text}
             ),
             text=f"{title} {text}",
         )
@@ -99,43 +99,15 @@ def _mark(message_id: str) -> str:
     return fingerprint(message_id)[:16]
 
 
-def _header(mail: EmailMessage, name: str) -> str:
-    """A header, unfolded and decoded; "" when it is missing or cannot be read."""
-    try:
-        return " ".join(str(mail.get(name, "")).split())
-    except (ValueError, LookupError, AttributeError, IndexError, TypeError):
-        return ""
-
-
 def _person(mail: EmailMessage) -> str:
     """The sender's name; lists write `Mira Novak via devel`."""
-    name = parseaddr(_header(mail, "From"))[0].partition(" via ")[0].strip().strip("'\"")
+    name = parseaddr(header(mail, "From"))[0].partition(" via ")[0].strip().strip("'\"")
     return "" if "@" in name else line(name, 80)
 
 
 def _link(mail: EmailMessage) -> str:
-    found = _header(mail, "Archived-At").strip("<> ")
+    found = header(mail, "Archived-At").strip("<> ")
     return found if found.startswith(("https://", "http://")) and found.isprintable() and " " not in found else ""
-
-
-def _text(mail: EmailMessage) -> str:
-    """The plain text, of the first part that is such."""
-    for part in mail.walk():
-        raw = part.get_payload(decode=True) if part.get_content_type() == "text/plain" else None
-        if isinstance(raw, bytes):
-            try:
-                return raw.decode(part.get_content_charset("utf-8"), "replace")[:MOST_TEXT]
-            except (LookupError, ValueError):
-                return raw.decode("utf-8", "replace")[:MOST_TEXT]
-    return ""
-
-
-def _date(mail: EmailMessage) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(_header(mail, "Date"))
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def native_kind(_delivery: source.Delivery) -> str:
