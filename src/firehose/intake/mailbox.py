@@ -73,6 +73,7 @@ class MailboxReader(Session):
             way = "IDLE" if idles else f"a look every {self._box.idle:g} s"
             self._doors.report(f"IMAP {self._box.place} {self._box.folder}: {way}", "", "resumes exactly")
             while True:
+                told(client)  # what it told until now, the search sees
                 await self._catch_up(client, validity)
                 await (self._idle(client) if idles else self._wait(client))
         finally:
@@ -125,7 +126,7 @@ class MailboxReader(Session):
         """Until the server says that something changed, or one IDLE has lasted long enough."""
         await asyncio.to_thread(client.idle)
         until = monotonic() + self._box.idle
-        news: list[Any] = []
+        news: list[Any] = [True] if told(client) else []
         while not news and (left := until - monotonic()) > 0:
             news = await asyncio.to_thread(client.idle_check, timeout=min(left, SLICE))
             obey()
@@ -134,6 +135,13 @@ class MailboxReader(Session):
     async def _wait(self, client: IMAPClient) -> None:
         await asyncio.sleep(self._box.idle)
         await asyncio.to_thread(client.noop)
+
+
+def told(client: IMAPClient) -> bool:
+    """Whether the server told of new messages since this was asked last. It tells with the answer to any command, of
+    a SEARCH that did not see them as well, and does not tell IDLE again."""
+    _, counts = client._imap.response("EXISTS")
+    return bool(counts != [None])
 
 
 def _fetch(client: IMAPClient, batch: list[int]) -> tuple[dict[int, bytes], dict[int, int]]:

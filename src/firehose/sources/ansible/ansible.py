@@ -41,8 +41,9 @@ _OUTCOMES: Final = {"OK": "success", "FAILED": "failure", "SKIPPED": "skipped", 
 def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
     """The events of a batch."""
     body = decode(delivery.body)
-    if not body["ansible"].present:
+    if body.is_object() and not body["ansible"].present:
         raise UnknownKind("no-batch")
+    body["ansible"].number()
     records = list(body["events"].each())
     found = [event for record in records for event in _read(record, delivery, settings)]
     if found:

@@ -42,7 +42,10 @@ def read(delivery: Delivery, base: Event) -> Verdict:
     if name not in READERS:
         raise UnknownKind(native or "(no X-Launchpad-Event-Type)")
     number = delivery.headers.get("x-launchpad-delivery", "")
-    events = READERS[name](decode(delivery.body), base)
+    body = decode(delivery.body)
+    for state in ("old", "new"):
+        list(body[state].fields())  # an object or nothing: else it would read as a thing without properties
+    events = READERS[name](body, base)
     return [
         _with(event, id=fingerprint(number or delivery.body, native, place), type=TYPE + name.replace(":", "."))
         for place, event in enumerate(events)
