@@ -51,6 +51,7 @@ from firehose.web.server import Server
 log = structlog.get_logger("hub")
 PARTS: Final = ("sources", "recorder", "mirror", "delivery", "web")
 LEDGER_SECONDS: Final = 5.0
+SUBSCRIBE_SECONDS: Final = 20.0
 
 
 class App:
@@ -246,13 +247,20 @@ class App:
         self.crew.start("mirror bookkeeping", mirror.bookkeeping(told))
 
     async def _start_inbound(self, producers: tuple[Producer, ...], addresses: Addresses, gate: Gate) -> None:
-        for producer in producers:
-            session = Inbound(producer, addresses.mqtt, addresses.hub_password, gate.accept, now)
+        sessions = [
+            Inbound(producer, addresses.mqtt, addresses.hub_password, gate.accept, now) for producer in producers
+        ]
+        for producer, session in zip(producers, sessions, strict=True):
             self.crew.start(f"inbound {producer.user}", session.run())
             if not producer.own_topics:
                 client = await self._connect(f"hub-{producer.user}", addresses)
                 handed = Requests(producer, gate.accept, now)
                 self.crew.start(f"requests {producer.user}", serve(client, f"in.{producer.source}.>", handed.handle))
+        # Not ready before that: what a producer hands in until then nobody would keep.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SUBSCRIBE_SECONDS):
+                for session in sessions:
+                    await session.subscribed.wait()
 
     def _start_connections(self, instances: dict[str, Instance], hub: tuple[Gate, NatsBus, Ledger]) -> None:
         for held in connections(instances, hub, self.settings.data / "spool", now):

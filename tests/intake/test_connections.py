@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,16 +11,11 @@ from typing import Any
 import asyncssh
 
 from firehose.app import App
+from firehose.bus.engine import free_port
 from firehose.plumbing.clock import now
 from firehose.settings import build
 from firehose.simulator.gerrit_ssh import FakeGerrit
 from firehose.web.hub import Hub
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def proposed(number: int) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ import msgspec
 
 from firehose import wild
 from firehose.access.tokens import Tokens
+from firehose.bus.engine import free_port
 from firehose.bus.live import RING, Live
 from firehose.bus.memory import MemoryBus
 from firehose.errors import UnknownKind
@@ -287,12 +287,6 @@ class Script:
                 summary=f"{pipeline} of {number},1 {'failed: 1 of' if broken else 'passed:'} {len(JOBS)} jobs",
             ),
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Stage:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ import pytest
 from firehose import subject, wild
 from firehose.access.tokens import Tokens
 from firehose.bus.contract import Message
+from firehose.bus.engine import free_port
 from firehose.bus.live import Live
 from firehose.bus.memory import MemoryBus
 from firehose.errors import UnknownKind
@@ -69,12 +69,6 @@ TOY = SourceKind(
 def signed(body: bytes, secret: bytes = SECRET) -> dict[str, str]:
     digest = hmac.new(secret, body, hashlib.sha256).hexdigest()
     return {"x-toy-signature": f"sha256={digest}", "content-type": "application/json"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -341,7 +341,10 @@ def check_free(address: str, setting: str) -> None:
 
 
 def free_port() -> int:
-    """A local port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A local port that is free now, and below those that the kernel gives to outgoing connections: one of theirs
+    would be taken again by a connection before a server listens there."""
+    while True:
+        port = secrets.choice(range(15_000, 32_000))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

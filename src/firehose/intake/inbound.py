@@ -41,6 +41,8 @@ class Inbound:
         self._clock = clock
         self._arrived: asyncio.Queue[paho.MQTTMessage] = asyncio.Queue()
         self._settled = 0.0
+        self.subscribed = asyncio.Event()
+        """Set once the engine keeps for us what the producer publishes: before that it acknowledges and drops it."""
         self._client = self._make(password)
 
     def _make(self, password: str) -> paho.Client:
@@ -64,7 +66,11 @@ class Inbound:
                 loop.call_soon_threadsafe(self._resumed)
             self._connected(client, reason)
 
+        def subscribed(*_: Any) -> None:
+            loop.call_soon_threadsafe(self.subscribed.set)
+
         client.on_connect = connected
+        client.on_subscribe = subscribed
         client.on_message = arrived
         return client
 

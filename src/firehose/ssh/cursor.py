@@ -32,10 +32,11 @@ class Place:
 
     async def open(self, live: Live, reader: Reader, oldest: datetime) -> int:
         """Where the reader goes on: after what it had, but not before `oldest`; the newest event for a new reader."""
+        head = live.head  # as the reader came: what happens while we look is for it
         kept = await self._bus.get(TABLE, self._name)
         if kept is None:
-            await self.save(live.head)
-            return live.head
+            await self.save(head)
+            return head
         cursor = int(kept)
         floor = max(await reader.at_time(oldest), (await reader.span()).floor)
         if cursor < floor:

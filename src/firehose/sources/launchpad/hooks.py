@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from firehose.errors import UnknownKind
+from firehose.errors import Refused, UnknownKind
 from firehose.event import Event, fingerprint
 from firehose.source import Delivery, Ignored, Verdict
 from firehose.sources.launchpad import names
@@ -56,8 +56,15 @@ def _with(event: Event, **changes: object) -> Event:
     return msgspec.structs.replace(event, **changes)
 
 
+def _named(thing: Wild) -> str:
+    """The path of what the delivery is about; `Refused` when it is missing or empty."""
+    if not thing.text().strip("/ "):
+        raise Refused(f"{thing.path} is empty", slug="bad-field", status=422, field=thing.path)
+    return thing.text()
+
+
 def _git_push(body: Wild, base: Event) -> Iterable[Event]:
-    path = body["git_repository_path"].text("") or body["git_repository"].text()
+    path = body["git_repository_path"].text("") or _named(body["git_repository"])
     project, home = names.project(path), names.repository(path)
     for ref, change in body["ref_changes"].fields():
         old, new = change.at("old", "commit_sha1").text(""), change.at("new", "commit_sha1").text("")
@@ -77,7 +84,7 @@ def _git_push(body: Wild, base: Event) -> Iterable[Event]:
 
 
 def _bzr_push(body: Wild, base: Event) -> Iterable[Event]:
-    path = body["bzr_branch_path"].text("") or body["bzr_branch"].text()
+    path = body["bzr_branch_path"].text("") or _named(body["bzr_branch"])
     yield _with(
         base,
         kind="branch.updated",
@@ -90,7 +97,7 @@ def _bzr_push(body: Wild, base: Event) -> Iterable[Event]:
 
 
 def _proposal(body: Wild, base: Event) -> Iterable[Event]:
-    path, action = body["merge_proposal"].text(), body["action"].text()
+    path, action = _named(body["merge_proposal"]), body["action"].text()
     if action not in ("created", "modified", "deleted"):
         raise UnknownKind(f"merge-proposal.{action}")
     new, old = body["new"] if body["new"].present else body["old"], body["old"]

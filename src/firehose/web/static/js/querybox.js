@@ -10,6 +10,8 @@ export function attach(form, { submit, say = $("[data-say]") } = {}) {
   const plain = () => { ink.textContent = input.value; follow(); };
 
   async function read(show) {
+    // A reading that shows errors is not overtaken by one that does not, which was still waiting to be asked.
+    if (show) { soon.cancel(); settled.cancel(); }
     const mine = ++asked, text = input.value;
     let answer;
     try { answer = await getJson(`/pages/query?${query(text)}`, { signal }); } catch { return null; }
@@ -100,7 +102,6 @@ export function attach(form, { submit, say = $("[data-say]") } = {}) {
     if (!submit) return;
     event.preventDefault();
     shut();
-    settled.cancel();
     const answer = await read(true);
     if (answer && !answer.wrong) submit(input.value.trim());
   }, { signal });
