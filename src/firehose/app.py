@@ -33,6 +33,7 @@ from firehose.history.open import open_store
 from firehose.history.reader import Reader
 from firehose.history.retention import age, rules
 from firehose.intake.connections import connections
+from firehose.intake.details import Details
 from firehose.intake.freshness import Freshness
 from firehose.intake.gate import Gate
 from firehose.intake.inbound import Inbound
@@ -104,6 +105,7 @@ class App:
         live.start_at(max((await bus.span()).last, head))
         ledger = await self._open_ledger(bus, instances)
         gate = Gate(bus, ledger, instances, reader.known)
+        gate.details = Details(settings.data / "details")
         self.crew.start("live", live.follow(bus))
         self.crew.start("gate", gate.run())
         room = Room(sinks if "delivery" in self.parts else (), Ears(live, reader, bus, now), signer(settings.data))

@@ -35,8 +35,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` and `source` (the instance's URI) identify it; `type` is native reverse DNS; `kind` is normalised
     `subject.predicate`; `refs` are the subjects it is about or belongs to; `data` is the upstream payload verbatim.
-    `text` (more words to search), `alias` (original topics, live only) and `audience` (opaque; "" is public) never
-    show up in the envelope. `hidden` names payload paths that must not leave the hub (`owner.email`).
+    `text` (more words to search), `alias` (original topics, live only), `audience` (opaque; "" is public) and `detail`
+    (JSON of any size, stored beside the stream and served at `/v1/details/<id>`) never show up in the envelope.
+    `hidden` names payload paths that must not leave the hub (`owner.email`).
     """
 
     id: str
@@ -58,6 +59,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     alias: tuple[str, ...] = ()
     audience: str = ""
+    detail: bytes = b""
 
     @property
     def key(self) -> str:

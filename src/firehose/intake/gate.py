@@ -21,6 +21,7 @@ from prometheus_client import Counter
 from firehose.bus.contract import Bus, Message
 from firehose.errors import Refused, TryLater
 from firehose.event import Event
+from firehose.intake.details import Details
 from firehose.intake.instance import Instance
 from firehose.intake.judge import Accepted, Invalid, Left, Unknown, judge
 from firehose.intake.ledger import Ledger, Verdict
@@ -85,6 +86,7 @@ class Gate:
         self._news = asyncio.Event()
         self._flights = 0
         self._flying: set[str] = set()
+        self.details: Details | None = None
 
     async def accept(self, delivery: Delivery) -> Receipt:
         """Judge, store, count. Raises `Refused` for what is invalid (it is in quarantine then, unless it is too large)
@@ -167,6 +169,9 @@ class Gate:
         return number
 
     async def _store(self, source: str, events: Sequence[Event], messages: Sequence[Message]) -> Receipt:
+        for event in events:
+            if event.detail and self.details is not None:
+                await self.details.put(event.identity, event.detail)
         if not messages:
             self._ledger.book(source, "ignored")
             return Receipt("ignored", kind="no-events")

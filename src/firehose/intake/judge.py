@@ -16,7 +16,7 @@ from firehose.bus.contract import Message
 from firehose.errors import Broken, Refused, UnknownKind
 from firehose.event import Event, encode
 from firehose.intake.instance import Instance
-from firehose.intake.redact import redact
+from firehose.intake.redact import redact, scrub
 from firehose.source import MAX_BODY, Delivery, Ignored
 
 
@@ -76,6 +76,8 @@ def _accept(events: list[Event], instance: Instance) -> Accepted:
         if settings.audience and not event.audience:
             event = msgspec.structs.replace(event, audience=settings.audience)
         clean = redact(event, addresses=settings.redact and not event.audience, hidden=instance.kind.hidden)
+        if clean.detail and settings.redact:
+            clean = msgspec.structs.replace(clean, detail=scrub(clean.detail))
         topic = subjects.topic(instance.name, clean.kind, clean.project, clean.audience)
         messages.append(Message(subjects.to_nats(topic), clean.identity, encode(instance.name, clean)))
         out.append(clean)

@@ -153,6 +153,10 @@ PATHS: Final[dict[str, Entry]] = {
         "One event.", answer("The event.", "application/cloudevents+json", schema=_EVENT),
         [path("ref", "Its sequence (20 digits or seq:123), or its id."), _AS], 400, 404,
     ),
+    "/v1/details/{ref}": reading(
+        "What is stored beside an event, such as each test of a run.", answer("The detail.", "application/json"),
+        [path("ref", "The event's id or sequence.")], 404,
+    ),
     "/v1/counts": reading(
         "Numbers of events by group and time.", answer("The counts.", "application/json"),
         [*_COMMON, choice("by", "Group.", BY), choice("per", "Bucket of time.", PER), _PAGING[1]], 400, 503,

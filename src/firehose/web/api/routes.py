@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.web.api import about, counts, deadletters, documents, dumps, events, quarantine, sinks, unsubscribe
+from firehose.web.api import (
+    about,
+    counts,
+    deadletters,
+    details,
+    documents,
+    dumps,
+    events,
+    quarantine,
+    sinks,
+    unsubscribe,
+)
 
 HANDLERS: Final[list[Any]] = [
     *events.HANDLERS,
+    *details.HANDLERS,
     *counts.HANDLERS,
     *dumps.HANDLERS,
     *about.HANDLERS,
