@@ -4,6 +4,7 @@ from hypothesis import settings
 
 pytest_plugins = [
     "firehose.testing",
+    "tests.closing",
     "tests.servers.chromium",
     "tests.servers.dovecot",
     "tests.servers.feed",

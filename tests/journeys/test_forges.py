@@ -1,6 +1,6 @@
 """Forges' webhooks, signed, into a real hub: each sample ends as it should, joined by refs, and nothing private leaks.
 
-The shared reference payloads, too, go in by the protocol that brings them in real life.
+The shared reference payloads have a test of their own (`test_sample_table.py`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from firehose import source
-from firehose.access.tokens import Tokens
 from firehose.ops.explain import Payload, explain, payloads
 from firehose.testing import HubProcess, StartHub
 
@@ -39,10 +38,6 @@ secret_env = "HOOK_SECRET"
 own_topics = true
 [sources.zuul]
 kind = "zuul"
-[sources.inbox]
-kind = "inbox"
-type = "org.openstack.firehose"
-id = "{data.build_uuid}{data.bug-number}"
 """ + "".join(
     f'[sources.{kind}]\nkind = "{kind}"\nsecret_env = "HOOK_SECRET"\n'
     for kind in ("github", "gitlab", "forgejo", "gitea", "gerrit")
@@ -145,7 +140,7 @@ def test_a_branch_is_one_thing_for_a_forge_for_gerrit_and_for_zuul(hub: HubProce
         if kind == "zuul":
             for item in (body, *body["changes"]):
                 item.update(project="lumen/atlas", branch="main", ref="refs/heads/main")
-            zuul(hub, [Payload(body=json.dumps(body).encode(), topic=payload.topic)])
+            publish(hub, [Payload(body=json.dumps(body).encode(), topic=payload.topic)])
             break
         _, answer = deliver(hub, kind, Payload(body=json.dumps(body).encode(), headers=payload.headers))
         assert answer["verdict"] == "event", answer
@@ -183,10 +178,10 @@ def test_what_proves_nothing_or_the_wrong_thing_is_refused_and_leaves_no_trace(h
     assert [event["source"] for event in hub.get("/v1/events?since=earliest")["events"] if status == 403] == []
 
 
-def zuul(hub: HubProcess, found: list[Payload]) -> None:
+def publish(hub: HubProcess, found: list[Payload], login: str = "zuul") -> None:
     """Publish as Zuul's reporter does: to topics of its own, at QoS 1, and wait for each acknowledgement."""
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"zuul-{uuid.uuid4().hex[:8]}")
-    client.username_pw_set("zuul", SECRET)
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"{login}-{uuid.uuid4().hex[:8]}")
+    client.username_pw_set(login, SECRET)
     client.connect("127.0.0.1", hub.mqtt_port)
     client.loop_start()
     try:
@@ -195,47 +190,3 @@ def zuul(hub: HubProcess, found: list[Payload]) -> None:
     finally:
         client.disconnect()
         client.loop_stop()
-
-
-def test_the_shared_payloads_go_in_by_their_own_protocols(hub: HubProcess, shared: Path) -> None:
-    folder = shared / "samples"
-    tally: Counter[str] = Counter()
-    for kind in ("github", "gitlab", "gerrit"):
-        for path in sorted((folder / kind).iterdir()):
-            for payload in payloads(path.read_bytes(), file=path.name):
-                told = explain(kind, payload, NOW)
-                headers = {**told.get("headers", {}), **payload.headers}
-                status, answer = deliver(hub, kind, Payload(body=payload.body, headers=headers, file=path.name))
-                verdict = told["verdict"]
-                assert status in STATUS[verdict], (path.name, verdict, answer)
-                tally[f"{kind} {verdict}"] += 1
-    for path in sorted((folder / "forge-webhooks-with-headers").glob("*-payload.json")):
-        kind = path.name.partition(".")[0]
-        headers = json.loads(path.with_name(path.name.replace("-payload", "-headers")).read_text())
-        payload = Payload(body=path.read_bytes(), headers={name.lower(): value for name, value in headers.items()})
-        status, answer = deliver(hub, kind, payload)
-        assert status in STATUS[expected(kind, payload)], (path.name, answer)
-        tally[f"{kind} with headers"] += 1
-    messages = [p for file in sorted((folder / "zuul").glob("mqtt-*.jsonl")) for p in payloads(file.read_bytes())]
-    zuul(hub, messages)
-    tally["zuul message"] = len(messages)
-    # The account book beside the running hub, as `firehose token create` opens it.
-    tokens = Tokens(hub.data / "access.sqlite")
-    token, _ = tokens.create(["publish:inbox"])
-    tokens.close()
-    for payload in payloads((folder / "firehose" / "doc-examples.jsonl").read_bytes()):
-        bearer = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        status, answer = hub.post("/in/inbox", payload.body, bearer)
-        assert status in (200, 202), answer
-        tally["firehose event"] += 1
-    promised = {event["id"] for p in messages for event in explain("zuul", p, NOW)["events"]}
-    events = everything(hub)
-    deadline = time.monotonic() + 90
-    while not promised <= {event["id"] for event in events} and time.monotonic() < deadline:
-        events = everything(hub)
-    recorded(hub, answer)
-    assert promised <= {event["id"] for event in everything(hub)}
-    print(dict(sorted(tally.items())), f"{len(events)} events")
-    events = everything(hub)
-    for kind in ("github", "gitlab", "gerrit", "forgejo", "inbox", "zuul"):
-        assert any(event["topic"].startswith(f"events/{kind}/") for event in events), kind

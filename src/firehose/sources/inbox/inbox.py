@@ -69,7 +69,7 @@ def _plain(delivery: source.Delivery, settings: Settings) -> Incoming:
             status=422,
             field="specversion",
         )
-    values = Values({}, delivery.headers, msgspec.json.decode(delivery.body))
+    values = Values({}, delivery.headers, delivery.topic, msgspec.json.decode(delivery.body))
     type_, id_ = values.fill(settings.type), values.fill(settings.id)
     if not id_:
         raise refuse(f"{places(settings.id)[0]} is missing: the event has no id", places(settings.id)[0])
@@ -92,7 +92,7 @@ def _event(item: Incoming, delivery: source.Delivery, settings: Settings) -> Eve
     fault = schemas.compiled(schemas.pairs(settings.schemas)).problem(item.type, dataschema, data)
     if fault is not None:
         raise refuse(f"{item.path}{fault[0]}: {fault[1]}", item.path + fault[0], "schema")
-    values = Values(item.attributes, delivery.headers, data)
+    values = Values(item.attributes, delivery.headers, delivery.topic, data)
     rule = next((rule for rule in settings.rules if values.fit(rule, item.type)), None)
     if rule is None and settings.strict:
         raise UnknownKind(item.type)

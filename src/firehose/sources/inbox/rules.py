@@ -1,8 +1,9 @@
 """Rules that give a sender's words meaning: patterns on the type, and texts with places for values.
 
 In: a text such as `{data.repo.name}` or `{data.service} is live`, and the values of an event. Out: the filled text.
-A place names an attribute (`type`, `subject`, an extension), a header (`headers.x-request-id`) or a path into the
-data (`data.items.0.name`). What is missing is left empty; an object or a list at the place is refused.
+A place names an attribute (`type`, `subject`, an extension), a header (`headers.x-request-id`), the topic it was
+published to (`topic`) or a level of it (`topic.0`), or a path into the data (`data.items.0.name`). What is missing is
+left empty; an object or a list at the place is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 from firehose.errors import Refused
 
 _PLACE: Final = re.compile(r"\{([^{}]+)\}")
-_ROOT: Final = re.compile(r"data(\..+)?|headers\.[a-z0-9-]+|[a-z0-9]+")
+_ROOT: Final = re.compile(r"data(\..+)?|headers\.[a-z0-9-]+|topic\.[0-9]{1,2}|[a-z0-9]+")
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,9 +55,10 @@ FIELDS: Final = ("kind", "subject", "project", "actor", "summary", "link", "outc
 class Values:
     """The values of one event that rules may take."""
 
-    def __init__(self, attributes: Mapping[str, str], headers: Mapping[str, str], data: Any) -> None:
-        self._attributes = attributes
+    def __init__(self, attributes: Mapping[str, str], headers: Mapping[str, str], topic: str, data: Any) -> None:
+        self._attributes = {"topic": topic, **attributes}
         self._headers = headers
+        self._levels = dict(enumerate(topic.split("/"))) if topic else {}
         self._data = data
 
     def at(self, place: str) -> str:
@@ -64,6 +66,8 @@ class Values:
         root, _, rest = place.partition(".")
         if root == "headers":
             return self._headers.get(rest, "")
+        if root == "topic" and rest:
+            return self._levels.get(int(rest), "")
         return word(self._data, rest, place) if root == "data" else self._attributes.get(place, "")
 
     def fill(self, text: str) -> str:
@@ -105,4 +109,4 @@ def places(text: str) -> list[str]:
 def check(place: str) -> None:
     """ValueError for a place that can never have a value."""
     if not _ROOT.fullmatch(place):
-        raise ValueError(f"{place!r} is no place: write data.…, headers.… or an attribute's name")
+        raise ValueError(f"{place!r} is no place: write data.…, headers.…, topic.0 or an attribute's name")

@@ -152,6 +152,17 @@ def test_the_id_may_come_from_a_header() -> None:
     assert deliver({"a": 1}, {"x-request-id": "r1"}, **own)[0].id == "r1"
 
 
+def test_a_topic_may_say_what_a_plain_message_is_about() -> None:
+    delivery = source.Delivery(source="box", body=b'{"build": "45f7"}', received=NOW, topic="worker/one/lumen/atlas")
+    own = configured(
+        type="example.{topic.0}.done", id="{topic}#{data.build}",
+        rules=[{"project": "{topic.2}/{topic.3}", "summary": "by {topic.1}{topic.9}"}],
+    )  # fmt: skip
+    (event,) = INBOX.read(delivery, own)
+    assert (event.type, event.id) == ("example.worker.done", "worker/one/lumen/atlas#45f7")
+    assert (event.project, event.summary) == ("lumen/atlas", "by one")
+
+
 def test_data_that_break_a_registered_schema_are_refused_with_the_path() -> None:
     broken = sample("structured__deploy")
     broken["data"]["targets"][1] = {"host": 3}
