@@ -67,6 +67,33 @@ class Outlet:
         return self.kind.most(self.settings) if callable(self.kind.most) else self.kind.most
 
 
+class Notes(Protocol):
+    """A few small values that a sink's transport keeps beyond a restart."""
+
+    async def get(self, key: str) -> bytes | None:
+        """A value; None when there is none. `TryLater` when the bus cannot be reached."""
+        ...
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Keep a value; it is on disk when this returns. `TryLater` when the bus cannot be reached."""
+        ...
+
+
+class Paper:
+    """Notes in memory, for a transport that is tried outside of a hub."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, bytes] = {}
+
+    async def get(self, key: str) -> bytes | None:
+        """What was put."""
+        return self._values.get(key)
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Keep it until the process ends."""
+        self._values[key] = value
+
+
 async def nobody(recipient: str) -> bool:
     """Where recipients cannot stop anything."""
     return False
@@ -76,13 +103,15 @@ async def nobody(recipient: str) -> bool:
 class Tools:
     """What the hub lends to a transport. secret: the secret that `<word>_file` or `<word>_env` of the settings names
     (b"" when neither is set). sign: the hub's ed25519 signature over bytes; its public key is at `/v1/keys`.
-    now: the clock. back: to be called when a connection has come up: what waits is tried at once."""
+    now: the clock. back: to be called when a connection has come up: what waits is tried at once. notes: what this
+    sink keeps for itself."""
 
     secret: Callable[[str], bytes]
     sign: Callable[[bytes], bytes]
     now: Callable[[], datetime]
     back: Callable[[], None] = field(default=lambda: None)
     stopped: Callable[[str], Awaitable[bool]] = field(default=nobody)
+    notes: Notes = field(default_factory=Paper)
 
 
 class Transport(Protocol):

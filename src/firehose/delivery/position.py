@@ -15,6 +15,7 @@ from firehose.delivery.books import SinkHealth
 from firehose.delivery.lanes import Item
 
 TABLE: Final = "delivery"
+NOTES: Final = "sink-notes"
 ERROR: Final = 200
 
 
@@ -70,3 +71,19 @@ async def health(bus: Bus, name: str) -> SinkHealth | None:
     """The books of a sink, whatever process runs it; at most a second old while it runs."""
     found = await bus.get(TABLE, name)
     return msgspec.json.decode(found, type=_Shown).health if found else None
+
+
+class Notes:
+    """What a sink's transport keeps for itself, beside the sink's position."""
+
+    def __init__(self, bus: Bus, name: str) -> None:
+        self._bus = bus
+        self._name = name
+
+    async def get(self, key: str) -> bytes | None:
+        """A value; None when there is none."""
+        return await self._bus.get(NOTES, f"{self._name}.{key}")
+
+    async def put(self, key: str, value: bytes) -> None:
+        """Keep a value; it is on disk when this returns."""
+        await self._bus.put(NOTES, f"{self._name}.{key}", value)

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from firehose import sink as sink_kinds
-from firehose.delivery import deadletters, runner, unsubscribe
+from firehose.delivery import deadletters, position, runner, unsubscribe
 from firehose.delivery.books import SinkHealth
 from firehose.delivery.runner import Ears, Runner
 from firehose.errors import Broken, Refused, TryLater
@@ -63,8 +63,9 @@ class Room:
             back = partial(self._back, outlet.name)
             stopped = partial(unsubscribe.stopped, ears.bus, outlet.name)
             tools = Tools(
-                secret=partial(secret, outlet.settings), sign=sign.sign, now=ears.now, back=back, stopped=stopped
-            )
+                secret=partial(secret, outlet.settings), sign=sign.sign, now=ears.now, back=back, stopped=stopped,
+                notes=position.Notes(ears.bus, outlet.name),
+            )  # fmt: skip
             linked = dataclasses.replace(
                 outlet, stop_url=partial(unsubscribe.link, sign, outlet.hub_url, outlet.name)
             )  # fmt: skip

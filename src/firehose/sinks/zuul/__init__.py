@@ -1,0 +1,5 @@
+"""Zuul: enqueue, dequeue and promote by its REST API."""
+
+from firehose.sinks.zuul.zuul import SINK
+
+__all__ = ["SINK"]
