@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.servers.ngircd",
     "tests.servers.postgres",
     "tests.servers.rabbitmq",
+    "tests.servers.synapse",
 ]
 
 # A deadline is a timed assertion: it fails on a busy machine and says nothing about the code.

@@ -144,6 +144,8 @@ class SinkKind:
     lanes: the lanes an event goes to; order holds within a lane, and a lane that must wait holds up no other. Empty:
     the event is not for this sink. By default one lane, by `order`.
     most: events of one lane that one message may hold, when they wait together; a number, or by the settings.
+    recognises: the receiver knows by its id a message that it already has, so events that were sent together once are
+    always sent together again, also after a crash.
     due: the earliest moment at which a lane may send what waits in it (digests); None is at once.
     check: why settings cannot work, "" when they can: for what their types do not say. Pure.
     formats: what leaves, in words, for the reference page. to: what the Sinks table shows as the address.
@@ -158,6 +160,7 @@ class SinkKind:
     connect: Callable[[Outlet, Tools], Transport]
     lanes: Callable[[Recorded, Any], Sequence[str]] = field(default=lambda event, settings: (lane(event, settings),))
     most: int | Callable[[Any], int] = 1
+    recognises: bool = False
     due: Callable[[datetime, str, Any], datetime | None] | None = None
     check: Callable[[Any], str] = field(default=lambda settings: "")
     formats: Sequence[str] = ()

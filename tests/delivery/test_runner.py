@@ -237,6 +237,28 @@ async def test_what_waits_in_a_lane_can_go_together(tmp_path: Path) -> None:
         assert script.sent == ["a1+b2+c3"]
 
 
+async def test_what_the_receiver_recognises_is_sent_again_as_it_was_also_by_another_process(tmp_path: Path) -> None:
+    away = [True]
+    async with stage(tmp_path) as on:
+        script = Script(lambda message: TryLater("did it arrive?") if away[0] else None)
+        own = Settings(kind="script", since="earliest", order="stream")
+        runner = on.runner(script, own, name="first", most=10, recognises=True)
+        await on.publish("a")
+        await on.until(lambda: script.tries == ["a1"])
+        await on.publish("b", "c")
+        await on.until(lambda: runner.health().open == 3)
+        await runner._save()
+        await on.bus.put(position.TABLE, "second", await on.bus.get(position.TABLE, "first") or b"")
+        again = Script()
+        on.clock.pass_(10)
+        second = on.runner(again, own, name="second", most=10, recognises=True)
+        await on.until(lambda: second.health().open == 0 and len(again.sent) == 2)
+        assert again.sent == ["a1", "b2+c3"]
+        away[0] = False
+        runner._stir.set()
+        await on.until(lambda: script.sent == ["a1", "b2+c3"])
+
+
 async def test_the_engine_may_be_away_for_a_while(tmp_path: Path) -> None:
     async with stage(tmp_path) as on:
         script = Script()

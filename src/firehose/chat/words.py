@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Final
+from urllib.parse import quote, urlencode
 
 from firehose.event import Recorded
 
@@ -60,7 +61,8 @@ def _counted(kind: str, project: str, events: Sequence[Recorded], pages: str) ->
     thing, _, done = kind.partition(".")
     noun = thing if len(events) == 1 else _PLURAL.get(thing, f"{thing}s")
     where = f" in {project}" if project else ""
-    first, last = events[0].cursor, events[-1].cursor
-    query = f"kind={kind}" + (f"&project={project}" if project else "")
-    link = f"  {pages}/search?{query}&since={first}&until={last}" if pages else ""
+    # `until` is not included, so it is the cursor after the last event's.
+    window = {"since": events[0].cursor, "until": f"{events[-1].sequence + 1:020d}"}
+    query = urlencode({"kind": kind} | ({"project": project} if project else {}) | window, quote_via=quote, safe="/")
+    link = f"  {pages}/search?{query}" if pages else ""
     return tame(f"{len(events)} {noun} {done.replace('.', ' ')}{where}{link}")

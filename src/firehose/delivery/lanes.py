@@ -12,6 +12,7 @@ import heapq
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from typing import Final
 
 from firehose.delivery import retry
@@ -23,7 +24,8 @@ AWAY_AFTER: Final = 3
 @dataclass(eq=False)
 class Item:
     """An event on its way into one lane. `failures`: tries that counted and failed; `due`: not before (epoch
-    seconds); `error`: the last failure; `number`: the dead letter that it was, 0 for none."""
+    seconds); `error`: the last failure; `number`: the dead letter that it was, 0 for none; `together`: the mark of
+    those that were sent in one message and must be again, 0 for none."""
 
     sequence: int
     lane: str
@@ -32,6 +34,7 @@ class Item:
     error: str = ""
     since: float = 0.0
     number: int = 0
+    together: int = 0
 
 
 @dataclass(eq=False)
@@ -99,7 +102,9 @@ class Lanes:
         lane = self._lanes[name]
         lane.busy = True
         self._busy += 1
-        return [lane.items[place] for place in range(min(self._most, len(lane.items)))]
+        mark = lane.items[0].together
+        most = islice(lane.items, None if mark else self._most)
+        return list(takewhile(lambda item: item.together == mark, most))
 
     def wait(self, now: float) -> float | None:
         """Seconds until `next` may have something, None when only news can change that."""

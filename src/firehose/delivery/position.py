@@ -29,6 +29,7 @@ class Open(msgspec.Struct, frozen=True, array_like=True):
     error: str = ""
     since: float = 0.0
     number: int = 0
+    together: int = 0
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,13 +47,17 @@ class _Shown(msgspec.Struct):
 
 def kept(item: Item) -> Open:
     """An item as it is kept."""
-    return Open(item.sequence, item.lane, item.failures, item.due, item.error[:ERROR], item.since, item.number)
+    return Open(
+        item.sequence, item.lane, item.failures, item.due, item.error[:ERROR], item.since, item.number,
+        item.together,
+    )  # fmt: skip
 
 
 def item(open_: Open) -> Item:
     """An item as it was kept."""
     return Item(
-        open_.sequence, open_.lane, open_.failures, open_.due, open_.error, open_.since, open_.number
+        open_.sequence, open_.lane, open_.failures, open_.due, open_.error, open_.since, open_.number,
+        open_.together,
     )  # fmt: skip
 
 

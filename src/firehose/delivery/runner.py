@@ -262,10 +262,19 @@ class Runner:
         message = self.outlet.kind.render(events, items[0].lane, self.outlet)
         if message is None:
             return None
+        await self._bind(items)
         reach("delivery.before-send")
         answer = await self.transport.send(message)
         reach("delivery.after-send")
         return answer
+
+    async def _bind(self, items: Sequence[Item]) -> None:
+        """What the receiver will recognise as one message stays one, on disk before it is sent: a later try with other
+        events would have another id, and say twice what was taken although we did not hear so."""
+        if self.outlet.kind.recognises and self.outlet.most > 1 and not items[0].together:
+            for item in items:
+                item.together = items[0].sequence
+            await self._save()
 
     async def _event(self, sequence: int) -> Recorded:
         if sequence in self._events:

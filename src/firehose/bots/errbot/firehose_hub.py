@@ -234,7 +234,9 @@ def gathered(events: Sequence[Event], hub: str) -> list[str]:
         thing, _, done = kind.partition(".")
         things = {"branch": "branches", "story": "stories"}.get(thing, f"{thing}s")
         query = {"kind": kind, **({"project": project} if project else {})}
-        page = f"{hub}/search?" + urlencode({**query, "since": own[0]["sequence"], "until": own[-1]["sequence"]})
+        # `until` is not included, so it is the cursor after the last event's.
+        window = {"since": own[0]["sequence"], "until": f"{int(own[-1]['sequence']) + 1:020d}"}
+        page = f"{hub}/search?" + urlencode({**query, **window})
         where = f" in {project}" if project else ""
         found.append((own[0]["sequence"], tame(f"{len(own)} {things} {done}{where}  {page}")))
     return [text for _, text in sorted(found)]

@@ -8,19 +8,12 @@ is `transport.py`'s.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from firehose.chat import gerritbot
-from firehose.chat.words import gathered
-from firehose.errors import Broken, Refused
+from firehose.chat import rooms
 from firehose.event import Recorded
-from firehose.query.match import Predicate, predicate
-from firehose.query.parse import parse
 from firehose.sink import Message, Outlet, Settings, SinkKind
 from firehose.sinks.irc.transport import connect
 
@@ -45,46 +38,15 @@ class IrcSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     most_channels: int = 120
 
 
-@cache
-def wanted(query: str) -> Predicate:
-    """What a channel's query matches; relative times count from the first event that it is asked about."""
-    return predicate(parse(query, datetime.now(UTC)))  # noqa: TID251 - only queries with a relative time see it
-
-
-@cache
-def configured(file: str) -> tuple[gerritbot.Channel, ...]:
-    """A gerritbot configuration, read once."""
-    try:
-        return gerritbot.read(Path(file).read_text(encoding="utf-8"), file)
-    except OSError as error:
-        raise Broken(f"gerritbot: {file}: {error.strerror}", code=2) from None
-
-
 def lanes(event: Recorded, settings: Any) -> Sequence[str]:
     """The channels that hear of an event."""
-    found = {channel: None for channel, query in settings.channels.items() if wanted(query)(event)}
-    if settings.gerritbot:
-        found |= {channel: None for channel, _ in gerritbot.lines(configured(settings.gerritbot), event.raw)}
-    return tuple(found)
+    return rooms.hearing(event, settings.channels, settings.gerritbot)
 
 
 def render(events: Sequence[Recorded], lane: str, outlet: Outlet) -> Message | None:
     """The lines that a channel hears of events."""
     settings: IrcSettings = outlet.settings
-    own = settings.channels.get(lane)
-    if own is not None:
-        asked = [event for event in events if wanted(own)(event)]
-        rest = [event for event in events if event not in asked]
-    else:
-        asked, rest = [], list(events)
-    said = gathered(asked, outlet.hub_url)
-    if rest and settings.gerritbot:
-        channels = configured(settings.gerritbot)
-
-        def old(event: Recorded) -> list[str]:
-            return [text for channel, text in gerritbot.lines(channels, event.raw) if channel == lane]
-
-        said += gathered(rest, outlet.hub_url, say=old)
+    said = rooms.lines(events, lane, settings.channels.get(lane), settings.gerritbot, outlet.hub_url)
     if not said:
         return None
     return Message(id=f"{lane} {events[0].cursor}", to=lane, body="\n".join(said).encode())
@@ -94,19 +56,10 @@ def check(settings: Any) -> str:
     """Why settings cannot work."""
     if not settings.channels and not settings.gerritbot:
         return 'it needs channels = { "#name" = "query" }, or gerritbot = "channels.yaml"'
-    for channel, query in settings.channels.items():
+    for channel in settings.channels:
         if problem := name_problem(channel):
             return f"channels: {problem}"
-        try:
-            wanted(query)
-        except Refused as refused:
-            return f"channels: {channel}: {refused.detail}"
-    try:
-        if settings.gerritbot:
-            configured(settings.gerritbot)
-    except Broken as broken:
-        return str(broken)
-    return ""
+    return rooms.problem(settings.channels, settings.gerritbot)
 
 
 def name_problem(channel: str) -> str:

@@ -1,0 +1,90 @@
+"""From a producer through a real hub to rooms of a real Synapse, read back by another account."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from tests.delivery.test_kill import bearer, publish, sink, until
+from tests.servers.synapse import SERVER, Synapse
+
+from firehose.testing import StartHub
+
+pytestmark = pytest.mark.timeout(240)
+SETTINGS = """
+[sources.inbox]
+kind = "inbox"
+url = "https://inbox.example"
+[sinks.chat]
+kind = "matrix"
+url = "{url}"
+since = "earliest"
+{login}
+[sinks.chat.rooms]
+"{room}" = "subject:thing-*"
+"""
+
+
+def settings(server: Synapse, room: str, login: str) -> str:
+    return SETTINGS.format(url=server.url, room=room, login=login)
+
+
+@pytest.mark.parametrize("way", ["token", "password"])
+def test_a_room_is_told_in_notices_with_links(synapse: Synapse, start_hub: StartHub, tmp_path: Path, way: str) -> None:
+    ada, bot = synapse.register("ada"), synapse.register("bot", "s3cret")
+    room = ada.room("infra")
+    secret = tmp_path / "secret"
+    secret.write_text(bot.token if way == "token" else "s3cret")
+    login = f'secret_file = "{secret}"' + (f'\nuser = "{bot.user}"' if way == "password" else "")
+    hub = start_hub(settings(synapse, room if way == "token" else f"#infra:{SERVER}", login))
+    publish(hub, bearer(hub), "thing-1", "other-1")
+    (said,) = ada.hear(room, 1)
+    (event,) = hub.get("/v1/events?q=subject:thing-1")["events"]
+    page = f"{hub.url}/events/{event['sequence']}"
+    assert said["sender"] == bot.user
+    assert (said["msgtype"], said["format"]) == ("m.notice", "org.matrix.custom.html")
+    assert said["body"].endswith(f"thing-1  {page}")
+    assert said["formatted_body"].startswith(f'<a href="{page}">')
+    until(lambda: sink(hub)["sent"] == 1, hub)
+    assert sink(hub)["state"] == "healthy"
+
+
+@pytest.mark.parametrize("point", ["delivery.before-send", "delivery.after-send"])
+def test_a_hub_that_dies_while_it_speaks_says_all_and_nothing_twice(
+    point: str, synapse: Synapse, start_hub: StartHub, tmp_path: Path
+) -> None:
+    ada, bot = synapse.register("ada"), synapse.register("bot", "s3cret")
+    room = ada.room("infra")
+    (tmp_path / "secret").write_text("s3cret")
+    hub = start_hub(
+        settings(synapse, f"#infra:{SERVER}", f'secret_file = "{tmp_path}/secret"\nuser = "{bot.user}"'),
+        environ={"FIREHOSE_CRASH": f"{point}:3"},
+    )
+    names = [f"thing-{number}-" for number in range(60)]
+    headers = bearer(hub)
+    assert hub.process is not None
+    with suppress(OSError):
+        for name in names:
+            publish(hub, headers, name)
+    assert hub.process.wait(30) == -signal.SIGKILL
+    hub.start()
+    publish(hub, headers, *names)
+    until(lambda: sink(hub)["open"] == 0 and sink(hub)["lag"] == 0, hub)
+    events = [event["sequence"] for event in hub.get("/v1/events?q=subject:thing-*&limit=100&order=asc")["events"]]
+    assert len(events) == 60
+    lines = [line for notice in ada.notices(room) for line in notice["body"].split("\n")]
+    assert sorted(number for line in lines for number in told(line, events)) == sorted(events)
+
+
+def told(line: str, events: list[str]) -> list[str]:
+    """The events that a line speaks of: the one whose page it links to, or those of the search that it links to."""
+    url = urlsplit(line.rpartition("  ")[2])
+    if url.path.startswith("/events/"):
+        return [url.path.removeprefix("/events/")]
+    asked = dict(parse_qsl(url.query))
+    found = [number for number in events if asked["since"] <= number < asked["until"]]
+    assert line.startswith(f"{len(found)} ")
+    return found
