@@ -110,6 +110,8 @@ class Gate:
                 raise problem
             case Invalid(problem):
                 number = await self._quarantine(delivery, "refused", problem.slug, problem.detail, problem.field)
+                if problem.__cause__ is not None:
+                    log.error("a source stumbled", source=delivery.source, entry=number, exc_info=problem.__cause__)
                 problem.extra = {**problem.extra, "quarantine": number}
                 raise problem
 

@@ -94,9 +94,13 @@ def too_large(size: int) -> Refused:
 
 
 def unreadable(instance: Instance, error: Exception) -> Refused:
-    """The problem when a source stumbled over a payload: the sender learns the kind of failure, not our stack."""
-    return Refused(
+    """The problem when a source stumbled over a payload: the sender learns the kind of failure, not our stack.
+
+    The error itself is the problem's `__cause__`, for the log."""
+    problem = Refused(
         f"the {instance.kind.title} source cannot read this payload ({type(error).__name__}); it is kept in quarantine",
         slug="unreadable",
         status=422,
     )
+    problem.__cause__ = error
+    return problem
