@@ -45,7 +45,6 @@ from firehose.plumbing.child import Child
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
 from firehose.settings import Settings, secret
-from firehose.ssh import gerrit as gerrit_door
 from firehose.web.hub import Hub
 from firehose.web.server import Server
 
@@ -84,6 +83,8 @@ class App:
         instances = load_instances(settings)
         producers = load_producers(settings)
         if settings.doors.gerrit.listen:
+            from firehose.ssh import gerrit as gerrit_door  # not at the top: the SSH library takes a second to import
+
             gerrit_door.keys(settings.doors.gerrit, settings.data)  # a mistake in them is told before anything starts
         sinks = outlets(settings, now)
         addresses = await self._start_engine(producers)
@@ -141,6 +142,8 @@ class App:
     async def _open_doors(self, bus: NatsBus, live: Live, reader: Reader) -> None:
         settings = self.settings.doors.gerrit
         if settings.listen:
+            from firehose.ssh import gerrit as gerrit_door
+
             keys = gerrit_door.keys(settings, self.settings.data)
             door = gerrit_door.Door(settings, keys, gerrit_door.Ground(bus, live, reader, now))
             await door.start()

@@ -2,7 +2,8 @@
 
 In: source instances and the hub's gate, bus and ledger. Out: `Held` values, whose jobs the composition root starts.
 One source is one connection, so several Gerrits are several of them. It refuses to know what lines mean and how a
-connection is held; it only joins the parts.
+connection is held; it only joins the parts. Each protocol's module is imported when a source asks for it: the SSH
+and AMQP libraries take half of the hub's time to start.
 """
 
 from __future__ import annotations
@@ -17,16 +18,12 @@ from firehose import subject as subjects
 from firehose.bus.contract import Bus, Message
 from firehose.errors import Refused
 from firehose.event import Event, encode
-from firehose.intake.amqp import QueueReader
 from firehose.intake.gate import Gate
 from firehose.intake.instance import Instance
 from firehose.intake.ledger import Ledger
-from firehose.intake.mailbox import MailboxReader
 from firehose.intake.poll import Fetch, fetcher, look
-from firehose.intake.polling import Polling
 from firehose.intake.session import Doors
 from firehose.intake.spool import Spool
-from firehose.intake.stream import Stream
 from firehose.plumbing.clock import Now
 from firehose.plumbing.http import Answer, Client
 from firehose.source import Hold, Mailbox, Poll, Queue, Request
@@ -71,6 +68,8 @@ def connections(instances: Mapping[str, Instance], hub: Parts, folder: Path, now
     for instance in instances.values():
         kind = instance.kind
         if kind.lines and (lines := kind.lines(instance.settings)):
+            from firehose.intake.stream import Stream
+
             # A Gerrit drops events when its reader is slow, so lines go to disk when the stream is away.
             spool = Spool(folder / f"{instance.name}.jsonl", hub[0].accept)
             fetch, client = fetcher(instance.settings)
@@ -90,10 +89,16 @@ def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
 
     match hold:
         case Poll():
+            from firehose.intake.polling import Polling
+
             return Held(instance.name, Polling(instance, hold, doors, ask, now), None, client)
         case Mailbox():
+            from firehose.intake.mailbox import MailboxReader
+
             return Held(instance.name, MailboxReader(instance, hold, doors, now), None, client)
         case Queue():
+            from firehose.intake.amqp import QueueReader
+
             return Held(instance.name, QueueReader(instance, hold, doors, now), None, client)
 
 
