@@ -8,12 +8,12 @@ gate knows it by its id. What the gate refuses is in quarantine, and acknowledge
 from __future__ import annotations
 
 import asyncio
-import ssl
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import aio_pika
+import msgspec
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
 from aiormq.exceptions import AMQPError
@@ -21,13 +21,12 @@ from aiormq.exceptions import AMQPError
 from firehose.errors import TryLater
 from firehose.intake.instance import Instance
 from firehose.intake.session import Doors, Session, obey
+from firehose.plumbing import amqp
 from firehose.plumbing.clock import Now, monotonic
 from firehose.settings import secret
 from firehose.source import Delivery, Queue
 
 log = structlog.get_logger("amqp")
-PATIENCE: Final = 20.0
-SETTINGS_WAIT: Final = 60.0
 
 
 class QueueReader(Session):
@@ -62,7 +61,7 @@ class QueueReader(Session):
         """One connection, from login to its end."""
         want = self._queue
         arrived: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
-        connection = await aio_pika.connect(self._url(), ssl_context=self._tls(), timeout=PATIENCE)
+        connection = await amqp.connect(self._login())
         connection.close_callbacks.add(lambda *_: arrived.put_nowait(None))
         async with connection:
             channel = await connection.channel()
@@ -98,33 +97,21 @@ class QueueReader(Session):
     def _delivery(self, message: AbstractIncomingMessage, now: datetime) -> Delivery:
         headers = {f"amqp-{name.lower()}": _plain(value) for name, value in (message.headers or {}).items()}
         headers |= {"content-type": message.content_type or "application/json"}
+        # The table itself as well: lower-case names and plain text would lose what its names and types say.
+        headers["amqp-headers"] = msgspec.json.encode(_typed(message.headers or {})).decode()
         if message.message_id:
             headers["amqp-message-id"] = str(message.message_id)
+        if message.priority is not None:
+            headers["amqp-priority"] = str(message.priority)
         return Delivery(
             source=self._instance.name, body=message.body, received=now, headers=headers,
             topic=message.routing_key or "", channel="amqp",
         )  # fmt: skip
 
-    def _url(self) -> str:
-        parts = urlsplit(self._queue.url)
-        word = secret(self._instance.settings, self._queue.secret).decode()
-        if not word or parts.password:
-            return self._queue.url
-        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-        login = f"{quote(parts.username or 'guest', safe='')}:{quote(word, safe='')}"
-        return urlunsplit(parts._replace(netloc=f"{login}@{host}"))
-
-    def _tls(self) -> ssl.SSLContext | None:
-        if urlsplit(self._queue.url).scheme != "amqps":
-            return None
+    def _login(self) -> amqp.Login:
         want = self._queue
-        try:
-            context = ssl.create_default_context(cafile=want.ca_file or None)
-            if want.cert_file:
-                context.load_cert_chain(want.cert_file, want.key_file or None)
-        except (OSError, ssl.SSLError) as error:
-            raise TryLater(f"the certificates cannot be used: {error}", after=SETTINGS_WAIT) from None
-        return context
+        word = secret(self._instance.settings, want.secret).decode()
+        return amqp.Login(want.url, word, want.ca_file, want.cert_file, want.key_file)
 
 
 def _plain(value: object) -> str:
@@ -132,3 +119,12 @@ def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _typed(value: object) -> object:
+    """A header's value as JSON has it."""
+    if isinstance(value, Mapping):
+        return {str(name): _typed(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_typed(inner) for inner in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else _plain(value)

@@ -1,0 +1,5 @@
+"""Fedora's message bus, outgoing."""
+
+from firehose.sinks.fedora.fedora import SINK
+
+__all__ = ["SINK"]

@@ -1,0 +1,111 @@
+"""Fedora's messages, by samples, by every shared sample against its expected values, and by the odd cases."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firehose import source
+from firehose.errors import Refused
+from firehose.event import Event
+
+SAMPLES = Path(__file__).parent / "samples"
+FEDORA = source.load("fedora")
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+HUB: dict[str, Any] = {"hubs": ("org.lumen.prod.firehose",)}
+
+
+def verdict(body: object, topic: str = "", headers: dict[str, str] | None = None, **more: Any) -> source.Verdict:
+    delivery = source.Delivery(
+        source="fedora", body=json.dumps(body).encode(), received=NOW, headers=headers or {}, topic=topic,
+        channel="amqp" if topic else "explain",
+    )  # fmt: skip
+    return FEDORA.read(delivery, FEDORA.settings(kind="fedora", **more))
+
+
+def read(body: object, topic: str = "", headers: dict[str, str] | None = None, **more: Any) -> Event:
+    found = verdict(body, topic, headers, **more)
+    assert not isinstance(found, source.Ignored)
+    (event,) = found
+    return event
+
+
+def sample(name: str) -> Any:
+    return json.loads((SAMPLES / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "summary", "refs"),
+    [
+        ("teapot.boiled__no-service", "message.published", "teapot.boiled by mira about teapot", "user/mira"),
+        ("bodhi.update.comment__new", "comment.added",
+         "tomas commented on bodhi update atlas-2.1-1.fc44 (karma: 1)", "user/tomas user/mira package/rpm/atlas"),
+        ("anitya.project.version.update__newer", "artifact.published",
+         'A new version of "atlas" has been detected:  "2.1" newer than "2.0", packaged as "atlas"',
+         "user/anitya package/rpm/atlas"),
+        ("buildsys.build.state.change__fedmsg-failed", "build.updated", "mira's atlas-2.0-1.fc21 failed to build",
+         "package/rpm/atlas user/mira"),
+    ],
+)  # fmt: skip
+def test_a_sample_becomes(name: str, kind: str, summary: str, refs: str) -> None:
+    event = read(sample(name))
+    assert (event.kind, event.summary, " ".join(event.refs)) == (kind, summary, refs)
+
+
+def test_a_message_is_kept_whole_with_the_names_and_types_of_its_headers() -> None:
+    table = {"fedora_messaging_rpm_NetworkManager": True, "fedora_messaging_severity": 40, "sent-at":
+             "2026-03-02T10:20:30+00:00", "fedora_messaging_schema": "x.v1"}  # fmt: skip
+    headers = {"amqp-headers": json.dumps(table), "amqp-message-id": "u-1", "amqp-priority": "3"}
+    event = read({"a": 1}, "org.fedoraproject.prod.x.y", headers)
+    assert json.loads(event.data) == {
+        "topic": "org.fedoraproject.prod.x.y",
+        "headers": table,
+        "id": "u-1",
+        "body": {"a": 1},
+        "queue": None,
+        "priority": 3,
+    }
+    assert (event.id, event.severity, event.subject) == ("u-1", "error", "package/rpm/NetworkManager")
+    assert (event.type, event.dataschema) == ("org.fedoraproject.prod.x.y", "fedora-messaging:x.v1")
+    assert event.alias == ("fedora-messaging/org/fedoraproject/prod/x/y",)
+    assert event.time == datetime(2026, 3, 2, 10, 20, 30, tzinfo=UTC)
+
+
+def test_without_an_id_the_same_message_has_the_same() -> None:
+    first, again, other = (read({"n": n}, "org.fedoraproject.prod.x.y") for n in (1, 1, 2))
+    assert first.id == again.id != other.id
+
+
+def test_an_address_is_nobodys_name() -> None:
+    table = {"fedora_messaging_user_mira@lumen.example": True}
+    event = read({}, "org.fedoraproject.prod.x.y", {"amqp-headers": json.dumps(table)})
+    assert (event.actor, event.refs) == ("", ())
+
+
+def test_a_message_of_a_hub_is_left_out_unless_the_hub_is_named() -> None:
+    given = sample("firehose.event__other-hub")
+    assert verdict(given) == source.Ignored("firehose.event")
+    assert verdict(given, hubs=("org.lumen.prod.fire",)) == source.Ignored("firehose.event")
+    event = read(given, **HUB)
+    assert (event.id, event.source, event.kind) == ("m-1", "https://review.lumen.example", "change.merged")
+    assert (event.subject, event.actor, json.loads(event.data)) == ("atlas~7", "mira", {"n": 7})
+    assert event.dataschema == "fedora-messaging:firehose.event"
+    del given["body"]["kind"]
+    with pytest.raises(Refused, match="kind"):
+        read(given, **HUB)
+
+
+def test_a_known_service_that_says_something_else_is_shown_under_its_topic() -> None:
+    event = read({"odd": True}, "org.fedoraproject.prod.buildsys.build.state.change")
+    assert (event.kind, event.summary) == ("build.updated", "buildsys.build.state.change")
+
+
+def test_what_has_no_topic_or_no_object_is_refused() -> None:
+    with pytest.raises(Refused, match="topic"):
+        read({"a": 1})
+    with pytest.raises(Refused, match="object"):
+        read([1], "org.fedoraproject.prod.x.y")
