@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pika
+import pika.exceptions
 import pytest
 
 from firehose.bus.engine import free_port

@@ -105,6 +105,9 @@ async def test_a_message_is_confirmed_by_the_broker(rabbitmq: RabbitMQ) -> None:
     async with connected(given) as (transport, _):
         assert await transport.send(render([event()], "", given)) == "confirmed"
     frame, properties, body = channel.basic_get("sink-1", auto_ack=True)
+    assert frame is not None
+    assert properties is not None
+    assert body is not None
     assert (frame.routing_key, properties.delivery_mode) == ("org.lumen.firehose.gerrit.change.merged", 2)
     assert (properties.content_type, properties.content_encoding) == ("application/json", "utf-8")
     assert json.loads(body)["summary"] == "a change"

@@ -11,11 +11,17 @@ from functools import lru_cache
 from typing import Final
 
 from firehose.errors import Refused
-from firehose.sources.fedora.services import builds, releases
+from firehose.sources.fedora.services import builds, octocat, pagure, releases, repositories
 from firehose.sources.fedora.services.rules import Body, Said, Table, apply
 from firehose.sources.fedora.wire import Told
 
-TABLE: Final[Table] = {**releases.TABLE, **builds.TABLE}
+TABLE: Final[Table] = {
+    **releases.TABLE,
+    **builds.TABLE,
+    **pagure.TABLE,
+    **octocat.TABLE,
+    **repositories.TABLE,
+}
 KINDS: Final = {topic: found.kind for topic, found in sorted(TABLE.items())}
 GENERIC: Final = "message.published"
 
