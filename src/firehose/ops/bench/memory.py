@@ -1,4 +1,4 @@
-"""Memory of a hub over all its processes: idle, with readers, over steady recording; and its start with many events.
+"""Memory of a hub over all its processes: idle, with readers, over steady recording.
 
 Proportional set size from `/proc`, so that pages which processes share count once. The C subscribers and the sockets
 of the SSE readers belong to the load and are not counted.
@@ -6,27 +6,16 @@ of the SSE readers belong to the load and are not counted.
 
 from __future__ import annotations
 
-import itertools
 import resource
 import socket
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
-import uvloop
-
-from firehose.bus.contract import Message
-from firehose.event import Event, Recorded, encode
-from firehose.history.open import open_store
-from firehose.ops.bench.ingest import running_bus
 from firehose.ops.bench.line import Line
 from firehose.ops.bench.measure import Measure
 from firehose.ops.bench.senders import batches
 from firehose.ops.bench.stand import Stand, Subscribers, hub, memory, pause, tree
-from firehose.settings import History
 
 IDLE_SECONDS: Final = 5.0
 SETTLE_SECONDS: Final = 3.0
@@ -35,8 +24,6 @@ SSE_READERS: Final = 500
 WARM: Final = 220_000
 """Events after which what has a bound has reached it: ring, caches, and the gate's table of 200,000 recent ids."""
 STEADY: Final = 100_000
-STORED: Final = 1_000_000
-_APPEND: Final = 10_000
 
 
 def run(scale: int) -> Sequence[Line]:
@@ -102,52 +89,4 @@ def sse_readers(stand: Stand, count: int) -> Iterator[None]:
             reader.close()
 
 
-def run_start(scale: int) -> Sequence[Line]:
-    """Fill a stream and a history, start a hub on them. `scale` multiplies the events."""
-    count = STORED * scale
-    with tempfile.TemporaryDirectory(prefix="firehose-bench-", ignore_cleanup_errors=True) as name:
-        data = Path(name)
-        uvloop.run(fill_stream(data, count))
-        fill_history(data, count)
-        with hub(data) as stand:
-            took = stand.seconds
-    note = f"from the process's start to /readyz with {count:,} events in stream and history"
-    return [Line("start", took, "s", 5, ok=took <= 5, note=note)]
-
-
-def frames(count: int) -> Iterator[tuple[str, bytes]]:
-    """Ids and frames of small events."""
-    event = Event(
-        id="#" * 12, source="https://review.example.org", type="org.example.merged", kind="change.merged",
-        subject="openstack/nova~############", project="openstack/nova", actor="ada", summary="ada merged a change",
-        time=datetime(2026, 1, 1, tzinfo=UTC), data=b'{"text":"short"}',
-    )  # fmt: skip
-    frame = encode("bench", event)
-    for number in range(1, count + 1):
-        yield f"{number:012d}", frame.replace(b"#" * 12, b"%012d" % number)
-
-
-async def fill_stream(data: Path, count: int) -> None:
-    """The stream alone, by raw batches."""
-    made = frames(count)
-    async with running_bus(data) as bus:
-        while chunk := list(itertools.islice(made, _APPEND)):
-            await bus.publish(
-                [Message("events.bench.change.merged.openstack.nova", id_, frame) for id_, frame in chunk]
-            )
-
-
-def fill_history(data: Path, count: int) -> None:
-    """The history alone, as the recorder would have written it."""
-    store = open_store(History(), data)
-    start = datetime(2026, 1, 1, tzinfo=UTC)
-    made = enumerate(frames(count), 1)
-    while chunk := list(itertools.islice(made, _APPEND)):
-        store.append([Recorded(number, start + timedelta(seconds=number), frame) for number, (_, frame) in chunk])
-    store.close()
-
-
-MEASURES: Final = (
-    Measure("memory", "memory: idle, 1,000 MQTT readers, 500 SSE readers, steady recording", 110, run),
-    Measure("start", "start to serving with 1 M events", 100, run_start),
-)
+MEASURES: Final = (Measure("memory", "memory: idle, 1,000 MQTT readers, 500 SSE readers, steady recording", 110, run),)
