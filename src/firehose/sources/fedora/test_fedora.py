@@ -12,11 +12,22 @@ import pytest
 from firehose import source
 from firehose.errors import Refused
 from firehose.event import Event
+from firehose.sources.fedora import wire
+from firehose.sources.fedora.services.table import TABLE, rule
+from firehose.subject import unescape
 
 SAMPLES = Path(__file__).parent / "samples"
 FEDORA = source.load("fedora")
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 HUB: dict[str, Any] = {"hubs": ("org.lumen.prod.firehose",)}
+
+
+# Services know some people by nick or address only; who they are is the operator's to tell.
+ACCOUNTS = {
+    "meetbot": {"threebean": "ralph"},
+    "mailman": {"nicolas.mailhot@laposte.net": "nim"},
+    "bugzilla": {"rbean@redhat.com": "ralph", "puiterwijk@gmail.com": "puiterwijk", "bob@redhat.com": "nim"},
+}
 
 
 def verdict(body: object, topic: str = "", headers: dict[str, str] | None = None, **more: Any) -> source.Verdict:
@@ -109,3 +120,50 @@ def test_what_has_no_topic_or_no_object_is_refused() -> None:
         read({"a": 1})
     with pytest.raises(Refused, match="object"):
         read([1], "org.fedoraproject.prod.x.y")
+
+
+def test_every_shared_sample_says_what_fedora_said(shared: Path) -> None:
+    lines = (shared / "samples" / "fedmsg" / "fedmsg_meta_messages.jsonl").read_text().splitlines()
+    wrong = [text for line in lines for text in differences(json.loads(line))]
+    assert wrong == []
+    assert len(lines) > 250
+    assert len({wire.strip(json.loads(line)["topic"]).partition(".")[0] for line in lines}) > 40
+
+
+def differences(row: dict[str, Any]) -> list[str]:
+    """What an event says otherwise than the sample's expected values; every sample's topic has a rule."""
+    service = wire.strip(row["topic"])
+    event = read(row["msg"], accounts=ACCOUNTS.get(service.partition(".")[0], {}))
+    subjects = {event.subject, *event.refs}
+    got = {
+        "subtitle": event.summary, "link": event.link or None,
+        "usernames": names(subjects, "user/"), "packages": names(subjects, "package/rpm/"),
+    }  # fmt: skip
+    wanted = {key: row[f"expected_{key}"] for key in got if row.get(f"expected_{key}") is not None}
+    for key in ("usernames", "packages"):
+        if key in wanted:
+            wanted[key] = sorted(set(wanted[key]))
+    found = [f"{service} {key}: {got[key]!r}, not {value!r}" for key, value in wanted.items() if got[key] != value]
+    return found if rule(service) else [f"{service}: no rule"]
+
+
+def names(subjects: set[str], prefix: str) -> list[str]:
+    return sorted(unescape(one.removeprefix(prefix)) for one in subjects if one.startswith(prefix))
+
+
+def test_the_most_exact_rule_counts() -> None:
+    assert rule("git.receive.atlas.main") == "git.receive.#"
+    assert rule("github.issue.comment") == "github.issue.comment"
+    assert rule("github.issue.labeled") == "github.issue.*"
+    assert rule("teapot.boiled") == ""
+    assert rule("buildsys") == ""
+
+
+def test_no_rule_stumbles_over_a_message_that_has_nothing() -> None:
+    odd = {"agent": "mira", "comment": {}, "issue": {}, "update": [], "commit": "x", "trigger": 1}
+    for pattern in TABLE:
+        service = pattern.replace("*", "x").replace("#", "y.z")
+        for body in ({}, odd):
+            event = read(body, f"org.fedoraproject.prod.{service}")
+            assert event.kind == TABLE[rule(service)].kind
+            assert event.summary

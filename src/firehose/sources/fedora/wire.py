@@ -46,9 +46,9 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def staging(self) -> bool:
-        """Whether it says of itself that it is not from production."""
+        """Whether it says of itself that it is from a staging environment."""
         words = self.topic.split(".")
-        return len(words) > 3 and words[2] in _ENVIRONMENTS[1:]
+        return len(words) > 3 and words[2] in ("stg", "stage", "staging")
 
 
 def strip(topic: str) -> str:

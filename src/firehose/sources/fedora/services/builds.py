@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.sources.fedora.services.phrases import mentions, package, packages, short
+from firehose.sources.fedora.services.phrases import mentions, package, packages, series, short
 from firehose.sources.fedora.services.rules import Body, Table, rule
 
 _STATES: Final = ("started building", "completed", "was deleted", "failed to build", "was cancelled")
 _STATE_OUTCOMES: Final = ("running", "success", "", "failure", "cancel")
 _TASKS: Final = {
     "FAILED": ("failed", "failure"),
-    "FREE": ("submitted", "queued"),
-    "ASSIGNED": ("assigned", "queued"),
-    "CANCELED": ("cancelled", "cancel"),
+    "CANCELED": ("was cancelled", "cancel"),
     "CLOSED": ("completed", "success"),
     "OPEN": ("started", "running"),
 }
@@ -55,9 +53,9 @@ def _build_kind(m: Body) -> str:
 
 
 def _task(m: Body) -> str:
-    request = m.names("info.request")
-    target = f" for {request[1]}" if len(request) > 1 else ""
-    verb, _ = _TASKS.get(m.need("new"), (m("new").lower(), ""))
+    targets = [name for name in m.names("info.request") if not name.endswith(".rpm")]
+    target = f" for {series(targets)}" if targets else ""
+    verb, _ = _TASKS.get(m.need("new"), ("changed", ""))
     return f"{_whose(m)}scratch build of {m.need('srpm')}{target} {verb}{_where(m)}"
 
 
@@ -74,8 +72,15 @@ def _taginfo(m: Body) -> str:
 
 
 def _rpm(m: Body) -> str:
-    told = [m.need(f"info.{part}") for part in ("name", "version", "release", "arch", "sigkey")]
-    return f"Koji build {'-'.join(told[:3])}.{told[3]}.rpm signed with sigkey '{told[4]}'{_where(m)}"
+    rpm = _signed(m)
+    told = [m.need(f"{rpm}.{part}") for part in ("name", "version", "release", "arch")]
+    key = m("sigkey") or m.need(f"{rpm}.sigkey")
+    return f"Koji build {'-'.join(told[:3])}.{told[3]}.rpm signed with sigkey '{key}'"
+
+
+def _signed(m: Body) -> str:
+    """Where a message has the package: newer ones call it `rpm`."""
+    return "info" if m.at("info").is_object() else "rpm"
 
 
 _BUILD: Final[dict[str, Any]] = {
@@ -124,12 +129,15 @@ KOJI: Final[Table] = {
     "buildsys.repo.init": rule("artifact.updated", _repo("initialized"), _taginfo, about="repo/{tag}", project="koji"),
     "buildsys.repo.done": rule("artifact.updated", _repo("done"), _taginfo, about="repo/{tag}", project="koji"),
     "buildsys.rpm.sign": rule(
-        "artifact.signed", _rpm, lambda m: f"{_koji(m)}/buildinfo?buildID={m.need('info.build_id')}", **_SIGN
+        "artifact.signed",
+        _rpm,
+        lambda m: f"{_koji(m)}/buildinfo?buildID={m('info.build_id') or m.need('rpm.build_id')}",
+        **_SIGN,
     ),
     "buildsys.package.list.change": rule(
         "artifact.updated",
         lambda m: f"Package list change for {m.need('package')}:  '{m('tag')}'{_where(m)}",
-        _koji,
+        "",
         packages="package",
         project="rpms/{package}",
     ),
@@ -187,7 +195,7 @@ def _update_id(m: Body) -> str:
 
 def _request(m: Body) -> str:
     status = m.topic[-1]
-    who, title = m("agent") or _name(m, "update.user"), short(_title(m), 35)
+    who, title = m("agent") or _name(m, "update.user"), short(_title(m), 40)
     if status in ("unpush", "obsolete", "revoke"):
         return f"{who} {status}{'d' if status.endswith('e') else 'ed'} {title}"
     return f"{who} submitted {title} to {status}"
@@ -196,12 +204,12 @@ def _request(m: Body) -> str:
 def _comment(m: Body) -> str:
     author = _name(m, "comment.author") or _name(m, "comment.user")
     title = m("comment.update_title") or m("comment.update.title") or " ".join(_update_packages(m))
-    return f"{author} commented on bodhi update {short(title, 35)} (karma: {m('comment.karma')})"
+    return f"{author} commented on bodhi update {short(title, 40)} (karma: {m('comment.karma')})"
 
 
 def _complete(m: Body) -> str:
     who = _name(m, "update.submitter") or _name(m, "update.user") or m("agent")
-    return f"{who}'s {short(_title(m), 35)} bodhi update completed push to {m('update.status') or m.topic[-1]}"
+    return f"{who}'s {short(_title(m), 40)} bodhi update completed push to {m('update.status') or m.topic[-1]}"
 
 
 def _override(verb: str) -> Any:
@@ -295,7 +303,7 @@ BODHI: Final[Table] = {
     ),
     "bodhi.update.edit": rule(
         "artifact.updated",
-        lambda m: f"{m('agent') or _name(m, 'update.user')} edited {short(_title(m), 35)}",
+        lambda m: f"{m('agent') or _name(m, 'update.user')} edited {short(_title(m), 40)}",
         _update_link,
         **_UPDATE,
     ),
@@ -307,19 +315,19 @@ BODHI: Final[Table] = {
     ),
     "bodhi.update.karma.threshold.reached": rule(
         "artifact.updated",
-        lambda m: f"{short(_title(m), 35)} reached the {m('status')} karma threshold",
+        lambda m: f"{short(_title(m), 40)} reached the {m('status')} karma threshold",
         _update_link,
         **_UPDATE,
     ),
     "bodhi.update.karma.threshold": rule(
         "artifact.updated",
-        lambda m: f"{short(_title(m), 35)} reached the {m('status')} karma threshold",
+        lambda m: f"{short(_title(m), 40)} reached the {m('status')} karma threshold",
         _update_link,
         **_UPDATE,
     ),
     "bodhi.update.requirements_met.*": rule(
         "artifact.updated",
-        lambda m: f"{short(_title(m), 35)} reached the {m.topic[-1]} testing threshold",
+        lambda m: f"{short(_title(m), 40)} reached the {m.topic[-1]} testing threshold",
         _update_link,
         **_UPDATE,
         actor="-",
@@ -359,7 +367,7 @@ BODHI: Final[Table] = {
         BODHI_HOME,
         people="agent",
         project="bodhi",
-        packages=lambda m: [package(one) for one in m.names("updates")],
+        packages=lambda m: [name for title in m.names("updates") for name in packages(title)],
     ),
     "bodhi.composer.start": rule("pipelinerun.queued", _mash, BODHI_HOME, people="agent", project="bodhi"),
     "bodhi.compose.start": rule("pipelinerun.started", "bodhi composer started a push", "", **_MASH),

@@ -246,10 +246,10 @@ def _who(m: Body) -> str:
 
 def _bug_people(m: Body) -> list[str]:
     paths = (
+        "comment.author",
         "event.who",
         "bug.creator",
         "bug.assigned_to",
-        "comment.author",
         "event.user.login",
         "bug.assigned_to.login",
     )
@@ -276,7 +276,7 @@ def _changed(m: Body) -> str:
 def _bug_words(m: Body) -> str:
     what = f"RHBZ#{m.need('bug.id')} '{short(m('bug.summary'), 40)}'"
     if m.at("comment").is_object():
-        return f"{_who(m)} commented on {what}"
+        return f"{m.account(m('comment.author')) or _who(m)} commented on {what}"
     return f"{_who(m)} updated {_changed(m)} on {what}"
 
 

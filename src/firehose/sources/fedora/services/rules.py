@@ -97,8 +97,8 @@ class Body:
             if value.is_list() else []  # fmt: skip
 
     def keys(self, path: str) -> list[str]:
-        """The names of an object's members."""
-        value = self.at(path)
+        """The names of an object's members; "" is the body itself."""
+        value = self.at(path) if path else self.wild
         return [name for name, _ in value.fields()] if value.is_object() else []
 
     def account(self, name: str) -> str:
@@ -143,7 +143,10 @@ def rule(kind: str, words: Words, link: Words = "", /, **more: object) -> Rule:
 def fill(words: Words, body: Body) -> str:
     """A template filled, or what a function says."""
     if not isinstance(words, str):
-        return words(body)
+        try:
+            return words(body)
+        except (LookupError, ValueError):
+            raise Refused("the message has another form than its service's", slug="bad-field", status=422) from None
 
     def value(found: re.Match[str]) -> str:
         paths, _, most = found[1].partition(":")
@@ -172,7 +175,7 @@ def names(given: Names, body: Body) -> tuple[str, ...]:
     """The names that a rule finds, once each."""
     try:
         found = given(body) if not isinstance(given, str) else [n for path in given.split() for n in _all(body, path)]
-    except Refused:
+    except (Refused, LookupError, ValueError):
         return ()
     return tuple(dict.fromkeys(name for name in found if name))
 

@@ -11,16 +11,25 @@ from functools import lru_cache
 from typing import Final
 
 from firehose.errors import Refused
-from firehose.sources.fedora.services import builds, octocat, pagure, releases, repositories
+from firehose.sources.fedora.services import (
+    builds,
+    checks,
+    community,
+    composes,
+    octocat,
+    operations,
+    packagedb,
+    pagure,
+    releases,
+    repositories,
+)
 from firehose.sources.fedora.services.rules import Body, Said, Table, apply
 from firehose.sources.fedora.wire import Told
 
 TABLE: Final[Table] = {
-    **releases.TABLE,
-    **builds.TABLE,
-    **pagure.TABLE,
-    **octocat.TABLE,
-    **repositories.TABLE,
+    topic: rule
+    for part in (releases, builds, checks, composes, pagure, octocat, repositories, packagedb, community, operations)
+    for topic, rule in part.TABLE.items()
 }
 KINDS: Final = {topic: found.kind for topic, found in sorted(TABLE.items())}
 GENERIC: Final = "message.published"
