@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from firehose import recording
+from firehose import logkeeping, recording
 from firehose import source as source_kinds
 from firehose.access.tokens import Tokens
 from firehose.bus import tls_front
@@ -25,7 +25,7 @@ from firehose.bus.engine_config import Producer
 from firehose.bus.live import Live
 from firehose.bus.mirror import Meta, Mirror
 from firehose.bus.nats import NatsBus, connect
-from firehose.bus.requests import serve
+from firehose.bus.requests import ask, serve
 from firehose.delivery.room import Room, outlets, signer
 from firehose.delivery.runner import Ears
 from firehose.errors import Broken, TryLater
@@ -49,8 +49,9 @@ from firehose.web.hub import Hub
 from firehose.web.server import Server
 
 log = structlog.get_logger("hub")
-PARTS: Final = ("sources", "recorder", "mirror", "delivery", "web")
+PARTS: Final = ("sources", "recorder", "mirror", "delivery", "web", "logs")
 LEDGER_SECONDS: Final = 5.0
+LINES_SECONDS: Final = 5.0
 SUBSCRIBE_SECONDS: Final = 20.0
 
 
@@ -67,6 +68,7 @@ class App:
         self._clients: list[Any] = []
         self._closing: list[Any] = []
         self._closing_last: list[Any] = []
+        self._logs = False
 
     async def start(self) -> Hub | None:
         """Bring everything up; `Broken` says what is in the way, and nothing is left running then. None: the parts
@@ -100,7 +102,9 @@ class App:
         if self.engine is not None:
             self.engine.staging.ensure()  # a new stream has its folder now
         self._start_recorder(bus, reader, addresses)
-        if self.parts == {"recorder"}:
+        logs = {name: found.settings for name, found in instances.items() if found.kind.name == "logs"}
+        self._start_logs(logs, addresses)
+        if self.parts <= {"recorder", "logs"}:
             return None
         live = Live()
         live.start_at(max((await bus.span()).last, head))
@@ -119,6 +123,9 @@ class App:
         if "sources" in self.parts:
             await self._start_inbound(producers, addresses, gate)
             self._start_connections(instances, (gate, bus, ledger))
+            for name in logs:
+                digests = logkeeping.Digests(name, gate.accept, now)
+                self.crew.start(f"digests {name}", serve(bus.client, digests.subject, digests.handle))
             self.crew.start("freshness", Freshness(instances, ledger, gate, now).run())
         self.hub = Hub(
             settings=settings,
@@ -130,6 +137,7 @@ class App:
             tokens=Tokens(settings.data / "access.sqlite"),
             now=now,
             ready=self._trouble,
+            lines=lambda name, body: ask(bus.client, logkeeping.lines_subject(name), body, LINES_SECONDS),
         )
         if "web" in self.parts:
             await self._open_doors(bus, live, reader)
@@ -158,6 +166,8 @@ class App:
             return "the engine is starting"
         if self._clients and not all(client.is_connected for client in self._clients):
             return "the engine is away"
+        if not self._logs:
+            return "the log room is starting"
         return ""
 
     async def wait(self) -> None:
@@ -240,6 +250,24 @@ class App:
             )
             self._closing_last.append(child.stop)
             self.crew.start("recorder", child.run())
+
+    def _start_logs(self, sources: dict[str, Any], addresses: Addresses) -> None:
+        settings = self.settings
+        if "logs" not in self.parts or not sources:
+            self._logs = True
+            return
+        logkeeping.check(sources)
+        job = logkeeping.Job(
+            nats=addresses.nats, password=addresses.hub_password, data=str(settings.data), sources=sources,
+            public_url=settings.public_url, log=settings.hub.log, terminal=sys.stderr.isatty(),
+        )  # fmt: skip
+
+        def heard(_line: bytes) -> None:
+            self._logs = True
+
+        child = Child("logs", [logkeeping.MODULE], msgspec.json.encode(job), heard, metrics.log_room_restarts.inc)
+        self._closing_last.append(child.stop)
+        self.crew.start("logs", child.run())
 
     async def _start_mirror(self, bus: NatsBus, live: Live, addresses: Addresses, told: Meta) -> None:
         public = await self._connect("mirror", addresses)

@@ -13,7 +13,9 @@ from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 
+from firehose.errors import TryLater
 from firehose.subject import from_nats
 
 Handler = Callable[[str, bytes, Mapping[str, str]], Awaitable[bytes]]
@@ -38,6 +40,15 @@ async def serve(client: Client, subject: str, handler: Handler) -> None:
     finally:
         if client.is_connected:
             await subscription.unsubscribe()
+
+
+async def ask(client: Client, subject: str, body: bytes, seconds: float) -> bytes:
+    """A request and its answer; `TryLater` where nobody answers in time."""
+    try:
+        answer = await client.request(subject, body, timeout=seconds)
+    except (NatsError, TimeoutError, OSError) as error:
+        raise TryLater(f"nobody answers at {subject}: {error or type(error).__name__}") from None
+    return answer.data
 
 
 async def _answer(client: Client, message: Msg, handler: Handler) -> None:

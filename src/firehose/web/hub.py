@@ -5,7 +5,7 @@ In: the running parts. Out: the same parts by name. It holds no logic but where 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ import msgspec
 from firehose.access.tokens import Tokens
 from firehose.bus.contract import Bus
 from firehose.bus.live import Live
+from firehose.errors import TryLater
 from firehose.history.reader import Reader
 from firehose.intake.gate import Gate
 from firehose.intake.ledger import Ledger
@@ -30,11 +31,17 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     websocket: str = ""
 
 
+async def no_log_room(name: str, _body: bytes) -> bytes:
+    """Where no log room runs."""
+    raise TryLater(f"the log room of {name} is not running")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hub:
     """Everything that the web may use.
 
-    `ready` says why the hub cannot serve yet, "" when it can. `now` is the clock."""
+    `ready` says why the hub cannot serve yet, "" when it can. `now` is the clock. `lines` asks the log room of a source
+    (`fleet/logs/reading.py`)."""
 
     settings: Settings
     bus: Bus
@@ -45,6 +52,7 @@ class Hub:
     tokens: Tokens
     now: Now
     ready: Callable[[], str] = lambda: ""
+    lines: Callable[[str, bytes], Awaitable[bytes]] = no_log_room
 
     @property
     def addresses(self) -> Addresses:

@@ -37,6 +37,11 @@ PAGES: Final[dict[str, tuple[str, str]]] = {
     "bad-scope": ("No such scope", "Scopes are publish:<source>, read:<audience>, tracker and admin."),
     "bad-signature": ("The signature does not fit", "Enter the same secret at the sender and here."),
     "bad-token": ("The token is not valid", "It may be revoked, expired, or lack the scope that detail names."),
+    "bad-frame": ("Bad syslog frame", "Send octet counting or one message a line; the connection was closed."),
+    "bad-journal": ("Not a journal", "Send the journal's export format, as systemd-journal-upload does."),
+    "known-file": ("Known file", "This file was read already; there is nothing to do."),
+    "line-gone": ("Line gone", "The line is older than what is kept; `oldest` is the first that is there."),
+    "no-token": ("No token", "Send a hub token: Authorization: Bearer fht_…."),
     "cursor-too-old": (
         "The cursor is older than the history",
         "Events after it are gone. floor is the oldest cursor that still works: start there, knowing of the gap.",

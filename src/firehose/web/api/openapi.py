@@ -175,6 +175,14 @@ PATHS: Final[dict[str, Entry]] = {
                          answer("What can be taken.", "application/json"), []),
     "/v1/dumps/{name}": reading("A dump, or index.ndjson.", answer("The file as it lies on disk.", "application/zstd"),
                                 [path("name", "YYYY-MM-DD-HH.ndjson.zst or index.ndjson.")], 404),
+    "/v1/logs/{source}": reading("What the log room keeps of a source, and all counts by publisher.",
+                                 answer("Numbers of the kept lines, counts.", "application/json"),
+                                 [path("source", "The source's name.")], 401, 403, 404, 503),
+    "/v1/logs/{source}/{number}": reading(
+        "A log line with those around it.", answer("Lines.", "text/plain", "application/json"),
+        [path("source", "The source's name."), path("number", "The line's number.", "integer"),
+         query("context", "Lines before and after.", {"type": "integer", "minimum": 0, "maximum": 250, "default": 20})],
+        400, 401, 403, 404, 410, 503),
     "/v1/query": reading(
         "How a query reads: colours, words, error, completions.", answer("The reading.", "application/json"),
         [query("q", "The query."), query("caret", "Where the caret stands.", {"type": "integer", "minimum": 0})], 400,
