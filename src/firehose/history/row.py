@@ -172,6 +172,7 @@ def micros(moment: datetime) -> int:
     return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
 
+@lru_cache(maxsize=16_384)
 def moment(micros_: int) -> datetime:
     """The time that a number of microseconds stands for, UTC."""
     return _EPOCH + timedelta(microseconds=micros_)
