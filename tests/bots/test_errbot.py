@@ -6,8 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.servers.ngircd import Irc, wait
@@ -44,7 +45,7 @@ SUPPRESS_CMD_NOT_FOUND = False
 class Bot:
     """A real Errbot as a child; `hear(text)` waits for what it says on its output."""
 
-    def __init__(self, folder: Path, backend: str, identity: dict[str, object]) -> None:
+    def __init__(self, folder: Path, backend: str, identity: dict[str, object], more: str = "") -> None:
         folder.mkdir(parents=True)
         self.folder = folder
         config = folder / "config.py"
@@ -57,6 +58,7 @@ class Bot:
                 log=str(folder / "log"),
                 identity=identity,
             )
+            + more
         )
         self.config = config
         self.output = folder / "output"
@@ -82,8 +84,14 @@ class Bot:
     def hear(self, *texts: str) -> str:
         return wait(lambda: found if all(text in (found := self.heard()) for text in texts) else "", self.heard)
 
+    def kill(self) -> None:
+        """End it the hard way."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(20)
+
     def leave(self) -> None:
-        """End as an operator ends it: Errbot's own storage does not survive a kill."""
+        """End as an operator ends it."""
         assert self.process is not None
         assert self.process.stdin is not None
         self.process.stdin.close()
@@ -146,14 +154,28 @@ def test_a_text_bot_announces_answers_and_says_why(text_bot: Bot, hub: HubProces
 
 
 def test_a_bot_that_was_away_tells_what_it_missed_once(text_bot: Bot, hub: HubProcess) -> None:
-    bot, token = text_bot, hub.token("publish:deploys")
+    away_and_back(text_bot, hub, text_bot.leave)
+
+
+def test_a_bot_that_was_killed_tells_what_it_missed_once(tmp_path: Path, hub: HubProcess) -> None:
+    # With Errbot's own storage it is Errbot that does not start again.
+    more = f'STORAGE = "Memory"\nFIREHOSE = {{"HUB": "{hub.url}"}}\n'
+    bot = Bot(tmp_path / "bot", "Text", {"username": "@firehose"}, more).start()
+    try:
+        away_and_back(bot, hub, bot.kill)
+    finally:
+        bot.stop()
+
+
+def away_and_back(bot: Bot, hub: HubProcess, go: Callable[[], None]) -> None:
+    token = hub.token("publish:deploys")
     bot.say("!subscribe project:atlas")
     bot.hear("Subscription 1:")
     deployed(hub, token, 1)
     bot.hear("atlas 1 is live")
     bot.say("!subscriptions")
     bot.hear("Told here: 1: project:atlas")
-    bot.leave()
+    go()
     deployed(hub, token, 2)
     bot.start()
     bot.hear("atlas 2 is live")
@@ -183,3 +205,42 @@ def test_on_irc_a_room_is_told_and_hostile_words_stay_one_line(tmp_path: Path, i
     finally:
         bot.stop()
         ada.socket.close()
+
+
+def test_what_is_known_of_a_change_a_story_and_a_build(tmp_path: Path, start_hub: StartHub) -> None:
+    hub = start_hub(
+        SETTINGS
+        + '[[sources.deploys.rules]]\ntype = "example.story"\nkind = "ticket.created"\nsubject = "story/2010"\n'
+        'summary = "Ada: count the widgets"\n[sources.zuul]\nkind = "zuul"\n'
+        '[sources.gerrit]\nkind = "gerrit"\nsecret_env = "HOOK"\n',
+        environ={"HOOK": "s3cret"},
+    )
+    change = sample("gerrit/samples/patchset-created__webhooks-plugin.json")
+    report = sample("zuul/samples/success__artifacts-and-pause.json")["payload"]
+    story = {"specversion": "1.0", "id": "1", "source": "https://deploy.example/s", "type": "example.story"}
+    token = hub.token("publish:zuul", "publish:deploys")
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    hook = {"content-type": "application/json"}
+    for answer in (
+        hub.post("/in/gerrit?token=s3cret", json.dumps(change).encode(), hook),
+        hub.post("/in/zuul", json.dumps(report).encode(), headers),
+        hub.post("/in/deploys", json.dumps(story).encode(), headers | {"content-type": "application/cloudevents+json"}),
+    ):
+        assert answer[0] == 202, answer
+    build = report["buildset"]["builds"][0]
+    bot = Bot(tmp_path / "bot", "Text", {"username": "@firehose"}, f'FIREHOSE = {{"HUB": "{hub.url}"}}\n').start()
+    try:
+        bot.say("!what change 1201")
+        bot.hear(
+            "acme/widget~1201: 1 event", "ada uploaded patch set 2", "https://review.example.org/c/acme/widget/+/1201"
+        )
+        bot.say("!what story 2010")
+        bot.hear("story/2010: 1 event", "Ada: count the widgets")
+        bot.say(f"!what build {build['uuid']}")
+        bot.hear(f"build/{build['uuid']}: ", f"{build['job_name']} ")
+    finally:
+        bot.stop()
+
+
+def sample(name: str) -> Any:
+    return json.loads((PLUGIN.parents[1] / "sources" / name).read_text())

@@ -88,3 +88,32 @@ def told(line: str, events: list[str]) -> list[str]:
     found = [number for number in events if asked["since"] <= number < asked["until"]]
     assert line.startswith(f"{len(found)} ")
     return found
+
+
+def test_a_homeserver_that_wants_pauses_and_goes_away_hears_all_in_order(
+    synapse: Synapse, start_hub: StartHub, tmp_path: Path
+) -> None:
+    ada, bot = synapse.register("ada"), synapse.register("bot")
+    rooms = [ada.room(f"room{number}") for number in range(3)]
+    synapse.stop()
+    synapse.limit(rate=1, burst=2)
+    (tmp_path / "secret").write_text(bot.token)
+    hub = start_hub(
+        settings(synapse, rooms[0], f'secret_file = "{tmp_path}/secret"')
+        + f'"{rooms[1]}" = "subject:thing-*"\n"{rooms[2]}" = "subject:thing-*"\n'
+    )
+    headers = bearer(hub)
+    publish(hub, headers, "thing-1", "thing-2")
+    until(lambda: sink(hub)["failed"], hub)
+    synapse.start()
+    # It is looked for, so what waits does not wait for its next try in five minutes.
+    for room in rooms:
+        ada.hear(room, 1)
+    publish(hub, headers, "thing-3", "thing-4", "thing-5")
+    until(lambda: sink(hub)["open"] == 0 and sink(hub)["lag"] == 0, hub, 120)
+    events = [event["sequence"] for event in hub.get("/v1/events?q=subject:thing-*&order=asc")["events"]]
+    for room in rooms:
+        lines = [line for notice in ada.notices(room) for line in notice["body"].split("\n")]
+        assert [number for line in lines for number in told(line, events)] == events
+    assert "M_LIMIT_EXCEEDED" in hub.log.read_text() or "M_LIMIT_EXCEEDED" in str(sink(hub)["trouble"])
+    assert sink(hub)["dead"] == 0

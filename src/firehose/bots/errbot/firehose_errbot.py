@@ -1,7 +1,8 @@
 """The Errbot plugin: rooms and people subscribe to queries, and ask what a thing is and why they were told.
 
-In: chat commands. Out: what the hub knows, said in the room. Subscriptions live in Errbot's own storage, each with
-its cursor, so that a bot that was away tells what it missed.
+In: chat commands. Out: what the hub knows, said in the room. Subscriptions live in a file of their own below
+`BOT_DATA_DIR`, each with its cursor, so that a bot that was away, or killed, tells what it missed: Errbot's storage
+is written when the bot stops in order.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from errbot import BotPlugin, botcmd
-from firehose_hub import Event, Follower, Hub, Trouble, plain
+from firehose_hub import Event, Follower, Hub, Kept, Trouble, plain
 
 KEPT = 50
 LIMIT = 20
@@ -32,8 +34,11 @@ class Firehose(BotPlugin):
         """Go on with every subscription where it was."""
         super().activate()
         self.lock = threading.Lock()
-        config = self.config or self.get_configuration_template()
-        self.hub = Hub(config["HUB"], config["TOKEN"])
+        self.kept = Kept(Path(self.bot_config.BOT_DATA_DIR) / "firehose.subscriptions.json")
+        if not self.kept.path.exists():
+            self.kept.write(dict(self.get("subscriptions", {})))  # where they lived before
+        config = getattr(self.bot_config, "FIREHOSE", None) or self.config or self.get_configuration_template()
+        self.hub = Hub(config["HUB"], config.get("TOKEN", ""))
         self.followers: dict[str, Follower] = {}
         self.said: dict[str, deque[tuple[str, str, Event]]] = {}
         for number in self._all():
@@ -121,13 +126,16 @@ class Firehose(BotPlugin):
         )
 
     def _all(self) -> dict[str, dict[str, str]]:
-        return dict(self.get("subscriptions", {}))
+        with self.lock:
+            return self.kept.read()
 
     @contextmanager
     def _changed(self) -> Iterator[dict[str, dict[str, str]]]:
-        # The threads that keep cursors and the commands write the same entry.
-        with self.lock, self.mutable("subscriptions", {}) as kept:
-            yield kept
+        # The threads that keep cursors and the commands write the same file.
+        with self.lock:
+            every = self.kept.read()
+            yield every
+            self.kept.write(every)
 
     def _of(self, place: str) -> dict[str, dict[str, str]]:
         return {number: own for number, own in self._all().items() if own["place"] == place}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import queue
 import re
 import threading
@@ -15,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -26,6 +28,8 @@ WAITS = (1, 2, 5, 10, 30, 60)
 GATHER = 2.0
 MANY = 4
 MOST = 500
+NOUNS = frozenset(("change", "story", "task", "build", "buildset", "bug", "issue", "pull", "request"))
+"""Words that people put before a number: `!what change 1201`."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -72,7 +76,8 @@ class Hub:
         return str(told["explanation"])
 
     def what(self, name: str, most: int = 5) -> str:
-        """What is known of a change, a story, a build: its newest events. `Trouble` when nothing is."""
+        """What is known of a change, a story, a build: its newest events, and the newest of what belongs to it when it
+        has fewer of its own than `most`. `Trouble` when nothing is."""
         subject = self.find(name)
         try:
             events = self.get(f"/v1/graph/{quote(subject, safe='')}", limit=MOST)["events"]
@@ -80,12 +85,19 @@ class Hub:
             if trouble.status == 404:
                 raise Trouble(f"nothing is known of {name!r}", 404) from None
             raise
+        own = [event for event in events if event["subject"] == subject][-most:]
+        others = [event for event in events if event["subject"] != subject]
+        telling = sorted(
+            own + others[max(0, len(others) + len(own) - most) :], key=lambda event: str(event["sequence"])
+        )
         lines = [f"{subject}: {len(events)} event{'s' if len(events) != 1 else ''}"]
-        lines += [f"{event['time'][:16].replace('T', ' ')}  {line(event, self.url)}" for event in events[-most:]]
+        lines += [f"{event['time'][:16].replace('T', ' ')}  {line(event, self.url)}" for event in telling]
         return "\n".join(lines)
 
     def find(self, name: str) -> str:
         """The subject that people mean: itself, the end of one (`41`), an address, or words."""
+        noun, _, rest = name.partition(" ")
+        name = rest.strip() if noun.lower() in NOUNS and rest.strip() else name
         try:
             self.get(f"/v1/graph/{quote(name, safe='')}", limit=1)
         except Trouble as trouble:
@@ -108,6 +120,37 @@ class Hub:
                     yield json.loads(row)
             except (OSError, ValueError) as error:
                 raise Trouble(f"the stream broke off: {error}") from None
+
+
+class Kept:
+    """What must outlive a bot that is killed: a JSON file, on disk when `write` returns, old or new but never half."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known: dict[str, dict[str, str]] | None = None
+
+    def read(self) -> dict[str, dict[str, str]]:
+        """A copy of what is kept; nothing before the first `write`."""
+        if self._known is None:
+            self._known = json.loads(self.path.read_text()) if self.path.exists() else {}
+        return {name: dict(own) for name, own in self._known.items()}
+
+    def write(self, every: dict[str, dict[str, str]]) -> None:
+        """Keep this instead."""
+        if every == self._known:
+            return
+        beside = self.path.with_suffix(".new")
+        with beside.open("w") as file:
+            json.dump(every, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self._known = {name: dict(own) for name, own in every.items()}
 
 
 class Follower:
