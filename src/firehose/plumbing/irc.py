@@ -137,7 +137,7 @@ class Network:
             if refused:
                 self._joined.pop(channel.lower(), None)
                 raise TryLater(refused, after=300)
-            return f"{len(texts)} lines"
+            return f"{len(texts)} line{'s' if len(texts) != 1 else ''}"
 
     async def _join(self, channel: str) -> None:
         key = channel.lower()
