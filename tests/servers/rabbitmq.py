@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
 import subprocess
 import time
 import uuid
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pika
+import pika.credentials
 import pika.exceptions
 import pytest
 
@@ -23,12 +25,14 @@ PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 class RabbitMQ:
     """url: `amqp://guest@127.0.0.1:port/`; the password is `guest`."""
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, config: str = "", plugins: str = "") -> None:
+        """config: lines of rabbitmq.conf, after those for TLS alone when there are any; plugins: names, by commas."""
         self.port = free_port()
+        self.folder = folder
         self.url = f"amqp://guest@127.0.0.1:{self.port}/"
         self._log = folder / "rabbitmq.log"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "plugins").write_text("[].")
+        (folder / "plugins").write_text(f"[{plugins}].")
         self._env = os.environ | {
             "HOME": str(folder), "RABBITMQ_NODENAME": f"t{uuid.uuid4().hex[:8]}@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "RABBITMQ_NODE_PORT": str(self.port),
@@ -37,6 +41,9 @@ class RabbitMQ:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"), "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
         }  # fmt: skip
+        if config:
+            (folder / "rabbitmq.conf").write_text(config)
+            self._env["RABBITMQ_CONFIG_FILE"] = str(folder / "rabbitmq.conf")
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -47,12 +54,16 @@ class RabbitMQ:
         deadline = time.monotonic() + 120
         while True:
             try:
-                self.connect().close()
+                self.greet()
                 return
             except (pika.exceptions.AMQPError, OSError):
                 assert self._process.poll() is None, self._log.read_text()[-2000:]
                 assert time.monotonic() < deadline, self._log.read_text()[-2000:]
                 time.sleep(0.2)
+
+    def greet(self) -> None:
+        """A first connection; raises while there is nobody."""
+        self.connect().close()
 
     def connect(self) -> pika.BlockingConnection:
         """A client's connection."""
@@ -94,6 +105,67 @@ class RabbitMQ:
         epmd = shutil.which("epmd")
         if epmd:
             subprocess.run([epmd, "-kill"], env=self._env, capture_output=True, check=False)
+
+
+class PublicBroker(RabbitMQ):
+    """One that is set up as Fedora's public broker is: TLS alone, and a client certificate is the login; the virtual
+    host's name begins with a slash. `ca`, `cert`, `key` are the files for clients; `url` has no password."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.ca, self.cert, self.key = (folder / name for name in ("ca.crt", "fedora.crt", "fedora.key"))
+        _certificates(folder)
+        super().__init__(
+            program, folder, plugins="rabbitmq_auth_mechanism_ssl", config=(
+                "listeners.tcp = none\n"
+                f"ssl_options.cacertfile = {self.ca}\nssl_options.certfile = {folder / 'server.crt'}\n"
+                f"ssl_options.keyfile = {folder / 'server.key'}\nssl_options.verify = verify_peer\n"
+                "ssl_options.fail_if_no_peer_cert = true\nauth_mechanisms.1 = EXTERNAL\n"
+                "ssl_cert_login_from = common_name\ndefault_user = fedora\ndefault_vhost = /public_pubsub\n"
+            )
+        )  # fmt: skip
+        self.url = f"amqps://fedora@localhost:{self.port}/%2Fpublic_pubsub"
+        with (folder / "rabbitmq.conf").open("a") as config:
+            config.write(f"listeners.ssl.default = 127.0.0.1:{self.port}\n")
+        self._env.pop("RABBITMQ_NODE_PORT")
+        self._env.pop("RABBITMQ_NODE_IP_ADDRESS")
+
+    def connect(self) -> pika.BlockingConnection:
+        """A client's connection, by its certificate."""
+        context = ssl.create_default_context(cafile=str(self.ca))
+        context.load_cert_chain(self.cert, self.key)
+        return pika.BlockingConnection(
+            pika.ConnectionParameters(
+                "localhost", self.port, "/public_pubsub", pika.credentials.ExternalCredentials(),
+                ssl_options=pika.SSLOptions(context, "localhost"),
+            )
+        )  # fmt: skip
+
+
+def _certificates(folder: Path) -> None:
+    """An authority, a server's certificate for localhost, and the one that everybody has."""
+
+    def openssl(*words: object) -> None:
+        subprocess.run(["openssl", *map(str, words)], cwd=folder, check=True, capture_output=True)
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-days", 2, "-subj",
+            "/CN=Test authority")  # fmt: skip
+    (folder / "names").write_text("subjectAltName=DNS:localhost")
+    for name, common in (("server", "localhost"), ("fedora", "fedora")):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj",
+                f"/CN={common}")  # fmt: skip
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days",
+                2, "-extfile", "names", "-out", f"{name}.crt")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def public_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicBroker]:
+    """A running RabbitMQ like Fedora's public one."""
+    program = need(PROGRAM if Path(PROGRAM).exists() else None, "RabbitMQ")
+    server = PublicBroker(program, tmp_path_factory.mktemp("public-broker"))
+    server.start()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

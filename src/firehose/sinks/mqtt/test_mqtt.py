@@ -137,3 +137,33 @@ def test_a_topic_that_no_broker_takes_is_given_up() -> None:
 def test_a_url_that_is_none_is_told(url: str) -> None:
     with pytest.raises(Broken, match="url"):
         SINK.connect(outlet(url=url), Tools(secret=lambda _: b"", sign=lambda _: b"", now=now))
+
+
+async def published(broker: Mosquitto, count: int) -> str:
+    """What Mosquitto noted while a sink published so many events."""
+    given = outlet(url=f"mqtt://127.0.0.1:{broker.port}", client_id="the-sink")
+    async with connected(given, Ups()) as transport:
+        for number in range(count):
+            await transport.send(render([event(id=str(number))], "", given))  # type: ignore[attr-defined]
+    return await asyncio.to_thread(broker.log.read_text, errors="replace")
+
+
+async def test_germqtt_defect_a_connection_for_each_event(mosquitto: Mosquitto) -> None:
+    noted = await published(mosquitto, 20)
+    assert noted.count(" as the-sink ") == 1
+
+
+async def test_germqtt_defect_the_keepalive_option_was_ignored(mosquitto: Mosquitto) -> None:
+    assert ", k20)" in await published(mosquitto, 1)
+
+
+async def test_germqtt_defect_qos_0_by_default(mosquitto: Mosquitto) -> None:
+    given = outlet(url=f"mqtt://127.0.0.1:{mosquitto.port}")
+    assert given.settings.qos == 1
+    assert (await received(mosquitto, given, aiomqtt.ProtocolVersion.V5)).qos == 1
+
+
+async def test_germqtt_defect_no_tls_option() -> None:
+    unreadable = outlet(url="mqtts://127.0.0.1", ca_file="/nowhere/ca.pem")
+    with pytest.raises((Broken, OSError)):
+        SINK.connect(unreadable, Tools(secret=lambda _: b"", sign=lambda _: b"", now=now))

@@ -16,11 +16,17 @@ from firehose.errors import Refused
 from firehose.event import Envelope, Event, fingerprint
 from firehose.sources.fedora.services import KINDS, Said, rule, say
 from firehose.sources.fedora.wire import Told, strip, told
+from firehose.wild import Wild
 
 OURS: Final = "firehose.event"
 GENERIC: Final = "message.published"
 MARK: Final = "fedora-messaging:"
-IGNORED: Final = {OURS: "an event of a hub, maybe of this one; `hubs` names the topics of hubs that are listened to"}
+BASE: Final = "base.message"
+PRIVATE: Final = "private"
+IGNORED: Final = {
+    PRIVATE: "a ticket or a comment that its service marks as private",
+    OURS: "an event of a hub, maybe of this one; `hubs` names the topics of hubs that are listened to",
+}
 _envelopes = msgspec.json.Decoder(Envelope)
 
 
@@ -66,6 +72,8 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
         if any(f"{message.topic}.".startswith(f"{first.rstrip('.')}.") for first in settings.hubs):
             return [_passed_on(message)]
         return source.Ignored(OURS)
+    if _private(message.body):
+        return source.Ignored(PRIVATE)
     said = say(message, settings.accounts)
     people = _names((*said.people, *message.people))
     packages = _names((*said.packages, *message.packages))
@@ -90,11 +98,17 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
             outcome=said.outcome,
             severity=_severity(message, said),
             refs=tuple(dict.fromkeys(ref for ref in refs if ref != about)),
-            dataschema=f"{MARK}{message.schema}" if message.schema.isprintable() and message.schema else "",
+            # Also what names no schema is marked as from a bus: our sink does not send it back.
+            dataschema=f"{MARK}{subject.escape(message.schema) or BASE}",
             data=message.data,
             alias=("fedora-messaging/" + "/".join(subject.escape(word) for word in _words(message.topic)),),
         )
     ]
+
+
+def _private(body: Wild) -> bool:
+    """Pagure's private tickets, Bugzilla's private comments: services leave them out, an error there is not ours."""
+    return b"true" in (body.at("issue", "private").json(), body.at("comment", "is_private").json())
 
 
 def _words(topic: str) -> list[str]:

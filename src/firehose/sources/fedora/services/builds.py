@@ -99,14 +99,14 @@ def _repo(verb: str) -> Any:
 
 KOJI: Final[Table] = {
     "buildsys.build.state.change": rule(
-        "build.updated",
+        "build",
         lambda m: f"{_whose(m)}{_nvr(m)} {_STATES[_state(m)]}{_where(m)}",
         lambda m: f"{_koji(m)}/buildinfo?buildID={m.need('build_id')}",
         **_BUILD,
         outcome=_build_kind,
     ),
     "buildsys.task.state.change": rule(
-        "taskrun.updated",
+        "taskrun",
         _task,
         lambda m: f"{_koji(m)}/taskinfo?taskID={m.need('id')}",
         people="owner",
@@ -474,7 +474,7 @@ def _koschei_link(m: Body) -> str:
 
 OTHERS: Final[Table] = {
     "koschei.package.state.change": rule(
-        "build.updated",
+        "build",
         _koschei,
         _koschei_link,
         packages="name",
@@ -488,7 +488,7 @@ OTHERS: Final[Table] = {
         project="koschei",
     ),
     "mbs.module.state.change": rule(
-        "build.updated",
+        "build",
         "{owner}'s build of modules/{name} entered the {state_name} state.",
         "https://mbs.fedoraproject.org/module-build-service/1/module-builds/{id}",
         people="owner",
@@ -497,7 +497,7 @@ OTHERS: Final[Table] = {
         outcome=lambda m: {"failed": "failure", "ready": "success"}.get(m("state_name"), ""),
     ),
     "mbs.component.state.change": rule(
-        "build.updated",
+        "build",
         lambda m: f"a component of modules/{m('module_build_name') or m('module_build')} changed state: {m('package')}",
         "https://mbs.fedoraproject.org/module-build-service/1/module-builds/{module_build}",
         people="owner",

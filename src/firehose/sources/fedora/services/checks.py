@@ -95,7 +95,7 @@ def _pipeline_about(m: Body) -> str:
 
 
 _CI: Final = rule(
-    "taskrun.updated",
+    "taskrun",
     _pipeline,
     "{build_url}",
     people="username",
@@ -221,7 +221,7 @@ TABLE: Final[Table] = {
         "testsuiterun.finished", _qa_job, _qa_link, **_QA, outcome=lambda m: _QA_STATES.get(m("result"), "")
     ),
     "openqa.job.create": rule("testsuiterun.queued", _qa_job, _qa_link, **_QA, outcome="queued"),
-    "openqa.job.*": rule("testsuiterun.updated", _qa_job, _qa_link, **_QA),
+    "openqa.job.*": rule("testsuiterun", _qa_job, _qa_link, **_QA),
     "openqa.comment.create": rule("comment.added", _qa_comment, _qa_comment_link, **_QA_COMMENT),
     "openqa.comment.update": rule("comment.updated", _qa_comment, _qa_comment_link, **_QA_COMMENT),
     "openqa.comment.delete": rule("comment.deleted", _qa_comment, _qa_comment_link, **_QA_COMMENT),

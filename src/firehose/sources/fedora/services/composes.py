@@ -110,7 +110,7 @@ def _targets(m: Body) -> str:
 
 PUNGI: Final[Table] = {
     "pungi.compose.status.change": rule(
-        "pipelinerun.updated",
+        "pipelinerun",
         _pungi_status,
         _pungi_link,
         **_PUNGI,
@@ -264,7 +264,7 @@ def _atomic(words: str) -> Callable[[Body], str]:
 _MIRRORS: Final = "https://mirrors.fedoraproject.org"
 _ATOMIC_LINK: Final = "https://download.fedoraproject.org/pub/alt/atomic/stable/"
 TABLE: Final[Table] = {
-    "compose.#": rule("pipelinerun.updated", _compose, _location, **_COMPOSE),
+    "compose.#": rule("pipelinerun", _compose, _location, **_COMPOSE),
     "compose.*.start": rule("pipelinerun.started", _compose, _location, **_COMPOSE),
     "compose.*.complete": rule("pipelinerun.finished", _compose, _location, **_COMPOSE),
     "compose.*.*.start": rule("taskrun.started", _compose, _location, **_COMPOSE),
@@ -279,11 +279,11 @@ TABLE: Final[Table] = {
         project="pdc",
     ),
     "fedimg.image.upload": rule("artifact.updated", _upload, **_FEDIMG),
-    "fedimg.image.test": rule("testsuiterun.updated", _tested, **_FEDIMG),
+    "fedimg.image.test": rule("testsuiterun", _tested, **_FEDIMG),
     "fedimg.image.publish": rule("artifact.published", _published, **_FEDIMG),
     "fedimg.image.copy": rule("artifact.published", _copied, **_FEDIMG),
-    "autocloud.image.*": rule("testsuiterun.updated", _cloud_image, _cloud_link, **_FEDIMG),
-    "autocloud.compose.*": rule("testsuiterun.updated", _cloud_compose, _cloud_link, **_CLOUD_COMPOSE),
+    "autocloud.image.*": rule("testsuiterun", _cloud_image, _cloud_link, **_FEDIMG),
+    "autocloud.compose.*": rule("testsuiterun", _cloud_compose, _cloud_link, **_CLOUD_COMPOSE),
     "mdapi.repo.update": rule(
         "artifact.updated",
         _repo_update,

@@ -139,7 +139,7 @@ TABLE: Final[Table] = {
     "github.issue.*": _git_hub("ticket.updated", _gh_issue, about=_gh_about),
     "github.pull_request.opened": _git_hub("change.created", _gh_pull, about=_gh_about),
     "github.pull_request.closed": _git_hub(
-        "change.updated",
+        "change",
         _gh_pull,
         about=_gh_about,
         outcome=lambda m: "success" if m.is_true("pull_request.merged") else "cancel",
@@ -156,7 +156,7 @@ TABLE: Final[Table] = {
     "github.delete": _git_hub("branch.deleted", '{who} deleted the "{ref}" {ref_type} at {repo}'),
     "github.fork": _git_hub("repository.forked", "{who} forked {repo}"),
     "github.status": _git_hub(
-        "taskrun.updated",
+        "taskrun",
         "{description} for {repo} {sha:8}",
         about="commit/{sha}",
         outcome=lambda m: _GH_CHECKS.get(m("state"), ""),
@@ -167,9 +167,9 @@ TABLE: Final[Table] = {
     "github.page_build": _git_hub("artifact.published", "{who} rebuilt the github.io page for {repo}"),
     "github.team_add": _git_hub("repository.modified", "The '{team.slug}' team was added to the {repo} repository"),
     "github.member": _git_hub("repository.modified", _gh_member),
-    "github.deployment": _git_hub("service.updated", "{who} created a deployment for {repo}"),
+    "github.deployment": _git_hub("service", "{who} created a deployment for {repo}"),
     "github.deployment_status": _git_hub(
-        "service.updated",
+        "service",
         '{who}\'s deployment status for {repo} updated to "{deployment_status.state}"',
         outcome=lambda m: _GH_CHECKS.get(m("deployment_status.state"), ""),
     ),

@@ -240,7 +240,7 @@ TABLE: Final[Table] = {
     ),
     "pagure.pull-request.new": _pull("change.created", '{who} opened pull request #{n} on {p}: "{pullrequest.title}"'),
     "pagure.pull-request.closed": rule(
-        "change.updated", _closed, _pr_link, **_PULL, outcome=lambda m: "success" if m.is_true("merged") else "cancel"
+        "change", _closed, _pr_link, **_PULL, outcome=lambda m: "success" if m.is_true("merged") else "cancel"
     ),
     "pagure.pull-request.reopened": _pull("change.restored", "{who} reopened pull request #{n} on {p}"),
     "pagure.pull-request.comment.added": _pull("comment.added", "{who} commented on PR #{n} on {p}"),

@@ -115,10 +115,43 @@ Words = str | Callable[[Body], str]
 Names = str | Callable[[Body], Sequence[str]]
 
 
+_RUN: Final = {
+    "queued": "queued",
+    "running": "started",
+    "success": "finished",
+    "failure": "finished",
+    "error": "finished",
+    "cancel": "finished",
+    "skipped": "finished",
+}
+PHASES: Final[dict[str, dict[str, str]]] = {
+    "build": _RUN,
+    "taskrun": _RUN,
+    "pipelinerun": _RUN,
+    "testsuiterun": _RUN,
+    "change": {"success": "merged", "cancel": "abandoned"},
+    "incident": {"failure": "detected", "success": "resolved"},
+    "service": {"success": "deployed"},
+}
+"""Where one topic tells of several phases: the predicate by outcome; `updated` for any other."""
+
+
+def kinds(kind: str) -> str:
+    """A rule's kind, or all that it can become, in words."""
+    predicates = dict.fromkeys([*PHASES.get(kind, {}).values(), "updated"])
+    return kind if "." in kind else ", ".join(f"{kind}.{predicate}" for predicate in predicates)
+
+
+def phase(kind: str, outcome: str) -> str:
+    """A rule's kind, with the predicate that the outcome gives when it is only a noun."""
+    return kind if "." in kind else f"{kind}.{PHASES[kind].get(outcome, 'updated')}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What messages on a topic mean. people, packages: paths, separated by spaces, or a function; the first of the
-    people did it, unless `actor` is "-". about, project, link: templates or functions; outcome the same."""
+    """What messages on a topic mean. kind: whole, or a noun of `PHASES`. people, packages: paths, separated by spaces,
+    or a function; the first of the people did it, unless `actor` says who, or "-" for nobody. about, refs, project,
+    link, outcome: templates or functions."""
 
     kind: str
     words: Words
@@ -193,9 +226,10 @@ def _all(body: Body, path: str) -> Sequence[str]:
 def apply(found: Rule, body: Body) -> Said:
     """What a rule makes of a message; `Refused` when its words need what the message does not have."""
     people = names(found.people, body)
+    outcome = optional(found.outcome, body)
     actor = optional(found.actor, body) if found.actor else (people[0] if people else "")
     return Said(
-        kind=found.kind,
+        kind=phase(found.kind, outcome),
         summary=fill(found.words, body),
         link=link(found.link, body),
         actor="" if actor == "-" else actor,
@@ -204,5 +238,5 @@ def apply(found: Rule, body: Body) -> Said:
         about=optional(found.about, body),
         refs=tuple(optional(found.refs, body).split()),
         project=optional(found.project, body),
-        outcome=optional(found.outcome, body),
+        outcome=outcome,
     )

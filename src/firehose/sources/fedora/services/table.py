@@ -23,7 +23,7 @@ from firehose.sources.fedora.services import (
     releases,
     repositories,
 )
-from firehose.sources.fedora.services.rules import Body, Said, Table, apply
+from firehose.sources.fedora.services.rules import Body, Said, Table, apply, kinds, phase
 from firehose.sources.fedora.wire import Told
 
 TABLE: Final[Table] = {
@@ -31,7 +31,7 @@ TABLE: Final[Table] = {
     for part in (releases, builds, checks, composes, pagure, octocat, repositories, packagedb, community, operations)
     for topic, rule in part.TABLE.items()
 }
-KINDS: Final = {topic: found.kind for topic, found in sorted(TABLE.items())}
+KINDS: Final = {topic: kinds(found.kind) for topic, found in sorted(TABLE.items())}
 GENERIC: Final = "message.published"
 
 
@@ -63,7 +63,7 @@ def say(message: Told, accounts: Mapping[str, str]) -> Said:
         try:
             return apply(TABLE[pattern], body)
         except Refused:
-            return Said(kind=TABLE[pattern].kind, summary=_plain(message))
+            return Said(kind=phase(TABLE[pattern].kind, ""), summary=_plain(message))
     return Said(kind=GENERIC, summary=_plain(message), project=message.service.partition(".")[0])
 
 
