@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.servers.postgres",
     "tests.servers.rabbitmq",
     "tests.servers.synapse",
+    "tests.servers.zookeeper",
 ]
 
 # A deadline is a timed assertion: it fails on a busy machine and says nothing about the code.

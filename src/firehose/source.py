@@ -31,8 +31,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     `source` is the source's name in the settings; `headers` have lower-case names; `topic` is set when it came over
     MQTT or NATS (below `in/<source>/` or the sender's own topic); `received` is our clock, never part of an id;
-    `channel` says how it came: `webhook`, `ssh`, `mqtt`, `nats`, `poll`, `imap`, `amqp`, `again` (re-injected),
-    `explain`.
+    `channel` says how it came: `webhook`, `ssh`, `mqtt`, `nats`, `poll`, `imap`, `amqp`, `zookeeper`, `again`
+    (re-injected), `explain`.
     """
 
     source: str
@@ -189,7 +189,56 @@ class Queue:
     prefetch: int = 200
 
 
-Hold = Poll | Mailbox | Queue
+@dataclass(frozen=True)
+class Seen:
+    """A znode as it was found. data: its bytes, None when it is gone. czxid, mzxid: the transactions that made and last
+    changed it. ctime, mtime: the same in milliseconds since 1970; of a znode that is gone nobody knows when."""
+
+    path: str
+    data: bytes | None
+    czxid: int = 0
+    mzxid: int = 0
+    ctime: int = 0
+    mtime: int = 0
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What a source makes of a znode. body: the delivery, None when there is nothing to tell. memory: what to know of
+    this znode the next time, opaque JSON."""
+
+    body: bytes | None
+    memory: bytes = b""
+
+
+Recall = Callable[[str], bytes]
+"""The memory of a znode, by its path; b"" when there is none."""
+
+
+@dataclass(frozen=True)
+class Znodes:
+    """Znodes to follow in ZooKeeper: each change of one that fits a pattern goes through `observe`, and what that makes
+    of it is one delivery. ZooKeeper tells of states, not of changes: `observe` finds the change from its own memory,
+    and decides what may leave, since a znode may hold anything.
+
+    hosts: `a:2181,b:2181/chroot`. patterns: absolute paths, `*` for any one name. user, secret: a digest login.
+    ca_file: speaks TLS and trusts this; cert_file, key_file: our own. check_hostname: the certificate must name the
+    server. timeout: seconds of the session.
+    """
+
+    hosts: str
+    patterns: tuple[str, ...]
+    observe: Callable[[Seen, bytes, Recall], Observed]
+    user: str = ""
+    secret: str = "zookeeper_secret"
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    check_hostname: bool = True
+    timeout: float = 10.0
+
+
+Hold = Poll | Mailbox | Queue | Znodes
 """What a source can ask to be held, other than SSH lines."""
 
 

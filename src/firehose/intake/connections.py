@@ -26,7 +26,7 @@ from firehose.intake.session import Doors
 from firehose.intake.spool import Spool
 from firehose.plumbing.clock import Now
 from firehose.plumbing.http import Answer, Client
-from firehose.source import Hold, Mailbox, Poll, Queue, Request
+from firehose.source import Hold, Mailbox, Poll, Queue, Request, Znodes
 
 BUCKET: Final = "connections"
 
@@ -61,6 +61,22 @@ class Held:
 
 
 Parts = tuple[Gate, Bus, Ledger]
+
+
+class Shelf:
+    """A connection's larger memory, in parts, beside its state in the bus."""
+
+    def __init__(self, bus: Bus, name: str) -> None:
+        self._bus = bus
+        self._name = name
+
+    async def get(self, part: str) -> bytes | None:
+        """A part; None when it was never put."""
+        return await self._bus.get(BUCKET, f"{self._name}.{part}")
+
+    async def put(self, part: str, value: bytes) -> None:
+        """Keep a part."""
+        await self._bus.put(BUCKET, f"{self._name}.{part}", value)
 
 
 def connections(instances: Mapping[str, Instance], hub: Parts, folder: Path, now: Now) -> Iterator[Held]:
@@ -100,6 +116,11 @@ def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
             from firehose.intake.amqp import QueueReader
 
             return Held(instance.name, QueueReader(instance, hold, doors, now), None, client)
+        case Znodes():
+            from firehose.intake.zookeeper import TreeReader
+
+            shelf = Shelf(hub[1], instance.name)
+            return Held(instance.name, TreeReader(instance, hold, doors, shelf, now), None, client)
 
 
 def _doors(instance: Instance, hub: Parts, spool: Spool | None, fetch: Fetch) -> Doors:
