@@ -40,6 +40,7 @@ from firehose.intake.inbound import Inbound
 from firehose.intake.inbound_nats import Requests
 from firehose.intake.instance import Instance
 from firehose.intake.ledger import Ledger
+from firehose.notify import office
 from firehose.plumbing import metrics
 from firehose.plumbing.child import Child
 from firehose.plumbing.clock import now
@@ -113,8 +114,12 @@ class App:
         gate.details = Details(settings.data / "details")
         self.crew.start("live", live.follow(bus))
         self.crew.start("gate", gate.run())
-        room = Room(sinks if "delivery" in self.parts else (), Ears(live, reader, bus, now), signer(settings.data))
+        ears = Ears(live, reader, bus, now)
+        told = await self._open_office(ears)
+        room = Room([*sinks, told.outlet] if "delivery" in self.parts else (), ears, signer(settings.data))
         if "delivery" in self.parts:
+            for name, job in told.jobs(room):
+                self.crew.start(name, job)
             self._closing_last.append(room.close)
             for name, job in room.jobs():
                 self.crew.start(name, job)
@@ -138,6 +143,7 @@ class App:
             now=now,
             ready=self._trouble,
             lines=lambda name, body: ask(bus.client, logkeeping.lines_subject(name), body, LINES_SECONDS),
+            desk=told.desk,
         )
         if "web" in self.parts:
             await self._open_doors(bus, live, reader)
@@ -156,6 +162,11 @@ class App:
             door = gerrit_door.Door(settings, keys, gerrit_door.Ground(bus, live, reader, now))
             await door.start()
             self._closing.append(door.close)
+
+    async def _open_office(self, ears: Ears) -> office.Office:
+        opened = await office.open_office(self.settings, ears, delivering="delivery" in self.parts)
+        self._closing_last.append(opened.close)
+        return opened
 
     def _room(self) -> bool:
         # The disk of an engine that somebody else runs is not ours to see.

@@ -11,8 +11,9 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from email.utils import parseaddr
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 
@@ -113,6 +114,48 @@ class Doors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gerrit: GerritDoor = GerritDoor()
 
 
+class NotifyMail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The server that notifications leave by: url, `smtp://host[:port]` or `smtps://…` ("" = nobody is told by mail).
+    sender: the From address. starttls: `require`, `if-offered` or `never`. user and secret_file or secret_env: its
+    login."""
+
+    url: str = ""
+    sender: str = ""
+    starttls: Literal["require", "if-offered", "never"] = "if-offered"
+    user: str = ""
+    secret_file: str = ""
+    secret_env: str = ""
+
+
+class NotifyIrc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The network where people are told by nick: host ("" = none), port, tls, ca_file. nick: the hub's own there,
+    another one than a sink's. account and secret_file or secret_env: its SASL login. pace: seconds between lines."""
+
+    host: str = ""
+    port: int = 6697
+    tls: bool = True
+    ca_file: str = ""
+    nick: str = "firehose-tells"
+    account: str = ""
+    secret_file: str = ""
+    secret_env: str = ""
+    pace: float = 0.5
+
+
+class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Notification rules of people. mail, irc: see `[notify.mail]` and `[notify.irc]`. apprise: services that
+    people may name by URL, all with hosts of their own. contact: `mailto:` or `https:` for push services ("" = the
+    hub's public URL). allow: hosts, addresses and networks that webhooks and push may go to although they are not
+    public; allow_private: any address."""
+
+    mail: NotifyMail = NotifyMail()
+    irc: NotifyIrc = NotifyIrc()
+    apprise: tuple[str, ...] = ("discord", "pover", "slack", "tgram")
+    contact: str = ""
+    allow: tuple[str, ...] = ()
+    allow_private: bool = False
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything an operator can set. `sources` and `sinks` hold each kind's own settings type, by name."""
 
@@ -122,6 +165,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: Engine = Engine()
     history: History = History()
     doors: Doors = Doors()
+    notify: Notify = Notify()
     sources: dict[str, Any] = msgspec.field(default_factory=dict)
     sinks: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -175,6 +219,9 @@ def build(raw: dict[str, Any]) -> Settings:
     for name in settings.doors.gerrit.sources:
         if name not in declared:
             raise Broken(f"doors.gerrit.sources: there is no [sources.{name}]", code=2)
+    mail = settings.notify.mail
+    if mail.url and "@" not in parseaddr(mail.sender)[1]:
+        raise Broken("notify.mail.sender: it needs the address that notifications come from", code=2)
     outlets = {name: _sink(name, table) for name, table in raw.get("sinks", {}).items()}
     return msgspec.structs.replace(settings, sources=declared, sinks=outlets)
 

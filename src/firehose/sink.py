@@ -147,6 +147,8 @@ class SinkKind:
     recognises: the receiver knows by its id a message that it already has, so events that were sent together once are
     always sent together again, also after a crash.
     due: the earliest moment at which a lane may send what waits in it (digests); None is at once.
+    apart: every lane has a receiver of its own, so that failures of several say nothing about the others.
+    window: items on their way at a time; with that many open, reading waits (0: the room's own limit).
     check: why settings cannot work, "" when they can: for what their types do not say. Pure.
     formats: what leaves, in words, for the reference page. to: what the Sinks table shows as the address.
     also: other words for the settings that this folder serves, with the title of each.
@@ -162,6 +164,8 @@ class SinkKind:
     most: int | Callable[[Any], int] = 1
     recognises: bool = False
     due: Callable[[datetime, str, Any], datetime | None] | None = None
+    apart: bool = False
+    window: int = 0
     check: Callable[[Any], str] = field(default=lambda settings: "")
     formats: Sequence[str] = ()
     to: Callable[[Any], str] = field(default=lambda settings: str(getattr(settings, "url", "")))

@@ -33,7 +33,7 @@ def served(desk: Desk) -> set[tuple[str, str]]:
             found |= {
                 (path, method.lower())
                 for method in getattr(route, "methods", ())
-                if method in ("GET", "POST", "DELETE")
+                if method in ("GET", "POST", "PUT", "DELETE")
             }
     return found
 

@@ -28,7 +28,9 @@ from firehose.plumbing.clock import Now, now
 PREFIX: Final = "fht_"
 """How a token begins, so that secret scanners find leaked ones."""
 PLAIN_SCOPES: Final = ("tracker", "admin")
-NAMED_SCOPES: Final = ("publish", "read")
+NAMED_SCOPES: Final = ("publish", "read", "person")
+PERSON: Final = "person:"
+"""`person:<name>`: whoever shows the token is this person, to the notification rules and whatever else people keep."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,100}|\*")
 _CACHED: Final = 10_000
 
@@ -68,11 +70,16 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
     def has(self, scope: str) -> bool:
         """Whether it has a scope: by name, by `publish:*`, or because `admin` may publish and track. `admin` does not
-        read private audiences: that is always spelled out."""
+        read private audiences and is no person: that is always spelled out."""
         if scope in self.scopes:
             return True
         kind = scope.partition(":")[0]
-        return f"{kind}:*" in self.scopes or (kind != "read" and "admin" in self.scopes)
+        return f"{kind}:*" in self.scopes or (kind not in ("read", "person") and "admin" in self.scopes)
+
+    @property
+    def person(self) -> str:
+        """Whose token it is, "" when it is nobody's."""
+        return next((scope.removeprefix(PERSON) for scope in self.scopes if scope.startswith(PERSON)), "")
 
 
 class Tokens:
@@ -98,6 +105,8 @@ class Tokens:
     def create(self, scopes: Sequence[str], *, name: str = "", expires: datetime | None = None) -> tuple[str, Token]:
         """A new token: its text, shown this once, and what is kept of it. `Refused` names a wrong scope."""
         kept = tuple(dict.fromkeys(check_scope(scope) for scope in scopes))
+        if sum(scope.startswith(PERSON) for scope in kept) > 1:
+            raise Refused("a token is one person's: give person:<name> once", slug="bad-scope", field="scope")
         if not kept:
             raise Refused("a token needs at least one scope", slug="bad-scope", field="scope")
         text = PREFIX + secrets.token_urlsafe(32)
@@ -126,6 +135,12 @@ class Tokens:
             row = self._database.execute(f"{_SELECT} WHERE hash = ?", (key,)).fetchone()
             self._known[key] = _token(row) if row else None
         token = self._known[key]
+        return token if token is not None and token.valid(self._clock()) else None
+
+    def still(self, number: int) -> Token | None:
+        """A token by its number, if it is valid now: for sessions that began with it."""
+        row = self._database.execute(f"{_SELECT} WHERE number = ?", (number,)).fetchone()
+        token = _token(row) if row else None
         return token if token is not None and token.valid(self._clock()) else None
 
     def holds(self, text: str, scope: str) -> bool:
@@ -177,6 +192,8 @@ _SELECT: Final = "SELECT number, name, scopes, created, expires, revoked FROM to
 def check_scope(scope: str) -> str:
     """The scope, if there is such a one; `Refused` names the nearest."""
     kind, colon, name = scope.partition(":")
+    if kind == "person" and name == "*":
+        raise Refused("a token is one person's: person:<name>", slug="bad-scope", field="scope")
     if scope in PLAIN_SCOPES or (kind in NAMED_SCOPES and colon and _NAME.fullmatch(name)):
         return scope
     if kind in NAMED_SCOPES:
@@ -184,7 +201,7 @@ def check_scope(scope: str) -> str:
     near = get_close_matches(kind, (*PLAIN_SCOPES, *NAMED_SCOPES), 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise Refused(
-        f"there is no scope {scope!r}{hint}; scopes: publish:<source>, read:<audience>, tracker, admin",
+        f"there is no scope {scope!r}{hint}; scopes: publish:<source>, read:<audience>, person:<name>, tracker, admin",
         slug="bad-scope",
         field="scope",
     )

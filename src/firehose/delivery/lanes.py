@@ -46,9 +46,11 @@ class _Lane:
 
 
 class Lanes:
-    """The open items of one sink. `concurrency`: lanes busy at a time; `most`: items sent together."""
+    """The open items of one sink. `concurrency`: lanes busy at a time; `most`: items sent together; `apart`: lanes
+    have receivers of their own, so there is none that could be away for all."""
 
-    def __init__(self, concurrency: int, most: int = 1) -> None:
+    def __init__(self, concurrency: int, most: int = 1, *, apart: bool = False) -> None:
+        self._apart = apart
         self._concurrency = max(1, concurrency)
         self._most = most
         self._lanes: dict[str, _Lane] = {}
@@ -158,7 +160,8 @@ class Lanes:
         """Not now; again at `until`. Every lane that fails while none succeeds adds to the suspicion."""
         name = items[0].lane
         lane = self._release(name)
-        self._failed_in_row.add(name)
+        if not self._apart:
+            self._failed_in_row.add(name)
         if self.away:
             self._probe_at = now + retry.probe(self._looks)
             self._looks += 1

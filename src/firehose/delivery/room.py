@@ -26,11 +26,15 @@ from firehose.sink import Outlet, Tools, Transport
 
 log = structlog.get_logger("delivery")
 ORDER_SECONDS: Final = 1.0
+RESERVED: Final = "notifications"
+"""The sink that people's rules feed; see `notify/notifier.py`."""
 
 
 def outlets(settings: Settings, now: Any) -> list[Outlet]:
     """The sinks of the settings; `Broken` (code 2) names the one whose query, topics or beginning is wrong."""
     found = []
+    if RESERVED in settings.sinks:
+        raise Broken(f"sinks.{RESERVED}: that name is the hub's own, for [notify]; take another", code=2)
     for name, own in settings.sinks.items():
         kind = sink_kinds.load(own.kind)
         outlet = Outlet(
@@ -79,6 +83,11 @@ class Room:
     def report(self) -> list[SinkHealth]:
         """Every sink, as it stands now."""
         return [running.health() for running in self._runners.values()]
+
+    def cursor(self, name: str) -> int:
+        """How far a sink has read; 0 when there is no such one."""
+        running = self._runners.get(name)
+        return running.cursor if running is not None else 0
 
     def books(self) -> bytes:
         """The same as JSON."""

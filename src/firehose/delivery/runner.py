@@ -60,8 +60,8 @@ class Runner:
         self._ears = ears
         self.query: Node = wanted(outlet, ears.now())
         self.books = Books(outlet, ears.now())
-        self._lanes = Lanes(outlet.settings.concurrency, outlet.most)
-        self._window = max(WINDOW, outlet.most)
+        self._lanes = Lanes(outlet.settings.concurrency, outlet.most, apart=outlet.kind.apart)
+        self._window = max(WINDOW, outlet.most, outlet.kind.window)
         self._events: dict[int, Recorded] = {}
         self._cursor = 0
         self._begun = False
@@ -107,6 +107,11 @@ class Runner:
             retrying=sum(1 for item in items if item.failures),
         )
         return self.books.health
+
+    @property
+    def cursor(self) -> int:
+        """Every event up to here was placed into its lanes."""
+        return self._cursor
 
     def hurry(self) -> None:
         """The receiver is there again: try what waits at once."""

@@ -30,7 +30,7 @@ def token() -> None:
 
 @token.command()
 @click.option("--scope", "scopes", multiple=True, required=True, metavar="SCOPE",
-              help="publish:<source>, read:<audience>, tracker or admin; may be repeated.")  # fmt: skip
+              help="publish:<source>, read:<audience>, person:<name>, tracker or admin; may be repeated.")  # fmt: skip
 @click.option(
     "--expires", default="", metavar="TIME", help="How long it works (90d, 12h) or until when [default: for ever]."
 )

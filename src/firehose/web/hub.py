@@ -18,6 +18,7 @@ from firehose.errors import TryLater
 from firehose.history.reader import Reader
 from firehose.intake.gate import Gate
 from firehose.intake.ledger import Ledger
+from firehose.notify.desk import Desk
 from firehose.plumbing.clock import Now
 from firehose.settings import Settings
 
@@ -41,7 +42,7 @@ class Hub:
     """Everything that the web may use.
 
     `ready` says why the hub cannot serve yet, "" when it can. `now` is the clock. `lines` asks the log room of a source
-    (`fleet/logs/reading.py`)."""
+    (`fleet/logs/reading.py`). `desk` None: no notification rules here."""
 
     settings: Settings
     bus: Bus
@@ -53,6 +54,7 @@ class Hub:
     now: Now
     ready: Callable[[], str] = lambda: ""
     lines: Callable[[str, bytes], Awaitable[bytes]] = no_log_room
+    desk: Desk | None = None
 
     @property
     def addresses(self) -> Addresses:

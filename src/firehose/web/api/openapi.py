@@ -101,6 +101,39 @@ def admin(summary: str, parameters: list[Entry], *codes: int) -> Entry:
             "responses": {"200": answer("Done.", "application/json"), **problems(401, 403, *codes)}}  # fmt: skip
 
 
+def personal(summary: str, parameters: list[Entry], *codes: int, done: int = 200, takes: bool = False) -> Entry:
+    """An operation for a person, by a token with the scope `person:<name>` or a session."""
+    body = {"requestBody": {"required": True, "content": {"application/json": {}}}} if takes else {}
+    return {"summary": summary, "tags": ["notify"], "security": [{"token": []}], "parameters": parameters, **body,
+            "responses": {str(done): answer("Done.", "application/json"), **problems(401, 403, *codes)}}  # fmt: skip
+
+
+_ID: Final = path("id_", "As the list has it.")
+_WORD: Final = path("word", "As the message has it.")
+NOTIFY: Final[dict[str, Entry]] = {
+    "/v1/notify": {"get": personal("Rules, places, mutes and teams of the person.", [])},
+    "/v1/notify/person": {"put": personal("Keep names, time zone and hours.", [], 400, takes=True)},
+    "/v1/notify/rules": {"post": personal("Keep a rule.", [], 400, done=201, takes=True)},
+    "/v1/notify/rules/{id_}": {"put": personal("Change a rule.", [_ID], 400, 404, takes=True),
+                               "delete": personal("Throw a rule away.", [_ID], 404)},
+    "/v1/notify/try": {"post": personal("What a rule would have said over the last days.", [], 400, takes=True)},
+    "/v1/notify/places": {"post": personal("Keep a place to be told at.", [], 400, done=201, takes=True)},
+    "/v1/notify/places/{id_}": {"delete": personal("Forget a place.", [_ID], 404)},
+    "/v1/notify/places/{id_}/test": {"post": personal("Send a test, or what confirms it.", [_ID], 404)},
+    "/v1/notify/mutes": {"post": personal("Hear nothing more of a thread.", [], 400, done=201, takes=True)},
+    "/v1/notify/mutes/{id_}": {"delete": personal("Hear of it again.", [_ID], 404)},
+    "/v1/notify/teams/{team}": {"put": personal("Who is in a team.", [path("team", "Its name.")], 400, takes=True)},
+    "/v1/notify/told": {"get": personal("What the person was told last.", [
+        query("limit", "Most entries.", {"type": "integer"})], 400)},
+    "/v1/notify/push-key": reading("The key that browsers subscribe for.", answer("It.", "application/json"), [], 404),
+    "/v1/notify/stop/{word}": {
+        "get": {"summary": "Ask first, on a page.", "tags": ["notify"], "parameters": [_WORD],
+                "responses": {"303": answer("To the page."), **problems(404)}},
+        "post": {"summary": "Stop what sent a message (RFC 8058).", "tags": ["notify"], "parameters": [_WORD],
+                 "responses": {"200": answer("Stopped.", "application/json"), **problems(404)}},
+    },
+}  # fmt: skip
+
 _NUMBER: Final = path("number", "The entry's number.", "integer")
 _EVENT: Final = {"$ref": "#/components/schemas/Event"}
 _STREAM: Final = reading(
@@ -211,6 +244,7 @@ PATHS: Final[dict[str, Entry]] = {
                  "parameters": [path("token", "As the mail has it.")],
                  "responses": {"200": answer("Stopped.", "text/html"), **problems(404)}},
     },
+    **NOTIFY,
     "/healthz": reading("Alive.", answer("It is.", "application/json"), [], tag="health"),
     "/readyz": reading("Ready to serve.", answer("It is.", "application/json"), [], 503, tag="health"),
     "/metrics": reading("Counters for Prometheus.", answer("The counters.", "text/plain"), [], tag="health"),

@@ -13,6 +13,7 @@ from firehose.web.api import (
     dumps,
     events,
     logs,
+    notify,
     quarantine,
     sinks,
     unsubscribe,
@@ -29,5 +30,6 @@ HANDLERS: Final[list[Any]] = [
     *sinks.HANDLERS,
     *deadletters.HANDLERS,
     *unsubscribe.HANDLERS,
+    *notify.HANDLERS,
     *documents.HANDLERS,
 ]
