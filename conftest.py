@@ -14,6 +14,7 @@ pytest_plugins = [
     "tests.servers.rabbitmq",
     "tests.servers.synapse",
     "tests.servers.zookeeper",
+    "tests.servers.zuul",
 ]
 
 # A deadline is a timed assertion: it fails on a busy machine and says nothing about the code.

@@ -27,6 +27,7 @@ MINUTE: Final = 60.0
 SKEW: Final = 60
 """Seconds that Zuul's clock may be behind ours when a request in doubt is looked for."""
 PAUSE: Final = 30.0
+_LOOKED: Final = 16_384
 _SAID: Final = 300
 
 
@@ -130,7 +131,7 @@ def _moment(text: object) -> float:
 
 def _trouble(answer: Answer) -> Exception | None:
     """What an answer means; None: taken."""
-    said = answer.body[:_SAID].decode("utf-8", "replace").strip()
+    said = answer.body[:_LOOKED].decode("utf-8", "replace").strip()
     if answer.status == 200 and said == "true":
         return None
     match answer.status:
@@ -155,9 +156,9 @@ def _reason(said: str) -> str:
     try:
         found = msgspec.json.decode(said, type=dict[str, Any])
     except msgspec.DecodeError:
-        title = said.partition("<p>")[2].partition("</p>")[0] if said.startswith("<") else said
-        return title or "no reason given"
-    return str(found.get("description") or found.get("error_description") or found.get("error") or "no reason given")
+        words = said.partition("<p>")[2].partition("</p>")[0] if said.startswith("<") else said
+        return words[:_SAID] or "no reason given"
+    return str(found.get("description") or found.get("error") or "no reason given")[:_SAID]
 
 
 def connect(outlet: Outlet, tools: Tools) -> Transport:
