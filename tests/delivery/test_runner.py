@@ -237,6 +237,24 @@ async def test_what_waits_in_a_lane_can_go_together(tmp_path: Path) -> None:
         assert script.sent == ["a1+b2+c3"]
 
 
+async def test_an_event_for_several_lanes_reaches_each_once_whoever_is_first(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        script = Script(lambda message: GiveUp("never") if message.id.endswith("2") else None)
+        script.hold = asyncio.Event()
+        runner = on.runner(
+            script, Settings(kind="script", since="earliest"), lanes=lambda event, settings: ("x", "y", "z"),
+            most=1,
+        )  # fmt: skip
+        await on.publish("a", "b", "c")
+        await on.until(lambda: script.most == 3)
+        script.hold.set()
+        await on.until(lambda: runner.health().open == 0)
+        assert sorted(script.sent) == ["a1"] * 3 + ["c3"] * 3
+        letters = [letter for _, letter in await deadletters.letters(on.bus)]
+        assert [letter.event is not None for letter in letters] == [True] * 3
+        assert (runner.books.broken, runner._events, runner._shares) == ("", {}, {})
+
+
 async def test_what_the_receiver_recognises_is_sent_again_as_it_was_also_by_another_process(tmp_path: Path) -> None:
     away = [True]
     async with stage(tmp_path) as on:

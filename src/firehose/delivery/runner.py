@@ -9,6 +9,7 @@ When to try what again is decided in `lanes.py` and `retry.py`; what a message l
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Runner:
         self._lanes = Lanes(outlet.settings.concurrency, outlet.most, apart=outlet.kind.apart)
         self._window = max(WINDOW, outlet.most, outlet.kind.window)
         self._events: dict[int, Recorded] = {}
+        self._shares: Counter[int] = Counter()
         self._cursor = 0
         self._begun = False
         self._changed = False
@@ -133,7 +135,7 @@ class Runner:
                 if event is not None:
                     self._events.setdefault(order.letter.sequence, event)
                 since = self._ears.now().timestamp()
-                self._lanes.add(Item(order.letter.sequence, order.letter.lane, since=since, number=order.number))
+                self._add(Item(order.letter.sequence, order.letter.lane, since=since, number=order.number))
         await self._save()
         self._stir.set()
         self._room.set()
@@ -151,7 +153,7 @@ class Runner:
             if found.health is not None:
                 self.books.restore(found.health)
             for open_ in found.open:
-                self._lanes.add(position.item(open_))
+                self._add(position.item(open_))
         self._begun = True
         if found is None:
             await self._save()
@@ -206,11 +208,15 @@ class Runner:
         for name, due in zip(names, dues, strict=True):
             self._events[event.sequence] = event
             at = due.timestamp() if due else 0.0
-            self._lanes.add(Item(event.sequence, name, due=at, since=now.timestamp()))
+            self._add(Item(event.sequence, name, due=at, since=now.timestamp()))
         self._cursor = event.sequence
         self._changed = True
         if names:
             self._stir.set()
+
+    def _add(self, item: Item) -> None:
+        self._lanes.add(item)
+        self._shares[item.sequence] += 1
 
     def _skip(self, floor: int, why: str) -> None:
         log.error(
@@ -349,8 +355,11 @@ class Runner:
         else:
             self._lanes.done(items)
         for item in items:
-            # An event that goes to several lanes is looked up again by those that are slow.
-            self._events.pop(item.sequence, None)
+            # An event that goes to several lanes is kept until the last of them has it.
+            self._shares[item.sequence] -= 1
+            if self._shares[item.sequence] <= 0:
+                del self._shares[item.sequence]
+                self._events.pop(item.sequence, None)
         self._changed = True
         self._room.set()
 

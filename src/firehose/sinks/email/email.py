@@ -7,6 +7,7 @@ programs thread, sort and stop it (List-Id, RFC 8058). Sending is `transport.py`
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -21,6 +22,8 @@ from firehose.sink import Message, Outlet, Settings, SinkKind
 from firehose.sinks.email.transport import connect
 
 MOST = 1_000
+_WORK = re.compile(r"[^\s~#!]+[~#!][0-9]+|(story|bug)/[0-9]+")
+_NO_BRACKETS = str.maketrans("<>", "()")
 
 
 class EmailSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,12 +71,14 @@ def render(events: Sequence[Recorded], lane: str, outlet: Outlet) -> Message:
     mail["Message-ID"] = f"<{id_}@{host}>"
     if not settings.digest:
         # No mail has this id; programs thread by what mails refer to in common.
-        thread = f"<thread.{identity(last.source, last.subject)}@{host}>"
-        mail["References"] = thread
-        mail["In-Reply-To"] = thread
-    mail["List-Id"] = f"{line(outlet.hub_name)} <{outlet.name}.{host}>"
+        about = f"<thread.{identity(*thread(events[-1]))}@{host}>"
+        mail["References"] = about
+        mail["In-Reply-To"] = about
+    mail["List-Id"] = f"{line(outlet.hub_name).translate(_NO_BRACKETS)} <{outlet.name}.{host}>"
     mail["Auto-Submitted"] = "auto-generated"
-    stop = outlet.stop_url(lane)
+    to = parseaddr(lane)[1]
+    # Whoever stops these mails is known by the address alone, as when they are sent.
+    stop = outlet.stop_url(to)
     if stop:
         mail["List-Unsubscribe"] = f"<{stop}>"
         if stop.startswith("https://"):
@@ -81,7 +86,17 @@ def render(events: Sequence[Recorded], lane: str, outlet: Outlet) -> Message:
     mail.set_content(plain(events, outlet, stop))
     mail.add_alternative(page(events, outlet, stop), subtype="html")
     mail.set_boundary(f"=_{id_}")
-    return Message(id=id_, to=parseaddr(lane)[1], body=mail.as_bytes())
+    return Message(id=id_, to=to, body=mail.as_bytes())
+
+
+def thread(event: Recorded) -> tuple[str, str]:
+    """What a mail's thread is about: the change, story or bug, also when a build or a task of it is told; else the
+    thing itself. A change is the same for everybody who speaks of it; other subjects are their source's own."""
+    envelope = event.envelope
+    for subject in (envelope.subject, *envelope.refs.split()):
+        if _WORK.fullmatch(subject):
+            return "", subject
+    return envelope.source, envelope.subject
 
 
 def title(events: Sequence[Recorded], settings: EmailSettings) -> str:

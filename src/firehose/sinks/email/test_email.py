@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -30,7 +31,7 @@ def settings(**more: Any) -> EmailSettings:
 def outlet(own: EmailSettings | None = None) -> Outlet:
     return Outlet(
         name="team", kind=SINK, settings=own or settings(), hub_url="https://hub.example.org",
-        stop_url=lambda to: "https://hub.example.org/v1/unsubscribe/x",
+        stop_url=lambda to: f"https://hub.example.org/v1/unsubscribe/{to}",
     )  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def test_one_event_is_a_mail_that_programs_can_thread_sort_and_stop() -> None:
     assert found["Subject"] == "[openstack/nova] Zoë merged <b>it</b>"
     assert found["To"] == ADA
     assert found["List-Id"] == "Firehose <team.hub.example.org>"
-    assert found["List-Unsubscribe"] == "<https://hub.example.org/v1/unsubscribe/x>"
+    assert found["List-Unsubscribe"] == "<https://hub.example.org/v1/unsubscribe/ada@example.org>"
     assert found["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     text = found.get_body(("plain",))
     page = found.get_body(("html",))
@@ -107,6 +108,24 @@ def test_mails_about_one_thing_are_one_thread_and_each_is_itself() -> None:
     assert first["References"] != other["References"]
     assert len({first["Message-ID"], second["Message-ID"], other["Message-ID"]}) == 3
     assert mail(render([event("1")], ADA, outlet()))["Message-ID"] == first["Message-ID"]
+
+
+def test_a_build_is_told_in_its_changes_thread_and_a_task_in_its_storys() -> None:
+    def about(subject: str, **more: Any) -> str:
+        return str(mail(render([event(subject=subject, **more)], ADA, outlet()))["References"])
+
+    change = about("openstack/nova~7")
+    build = {"source": "https://zuul.example", "kind": "taskrun.finished"}
+    assert about("build/abc", refs=("buildset/d", "openstack/nova~7", "story/1"), **build) == change
+    assert about("openstack/nova~7", refs=("story/1",)) == change
+    assert about("task/3", refs=("story/1", "person/4")) == about("story/1") != change
+    assert about("org/repo#12") != about("org/repo#13")
+    assert about("node/1", source="https://a") != about("node/1", source="https://b")
+
+
+def test_a_hub_with_a_strange_name_has_a_list_id_with_one_id() -> None:
+    found = mail(render([event()], ADA, replace(outlet(), hub_name="Infra <the> hub")))
+    assert found["List-Id"] == "Infra (the) hub <team.hub.example.org>"
 
 
 def test_a_link_that_is_no_web_address_is_not_linked() -> None:
