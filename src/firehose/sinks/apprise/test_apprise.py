@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from firehose.errors import Broken, TryLater
+from firehose.errors import Broken, GiveUp, TryLater
 from firehose.event import Event, Recorded, encode
 from firehose.plumbing.clock import now
 from firehose.sink import Outlet, Tools
@@ -46,8 +46,10 @@ class Handler(BaseHTTPRequestHandler):
     server: Service
 
     def do_POST(self) -> None:
-        self.server.got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        self.server.got.append(json.loads(body) if "json" in self.headers["content-type"] else {"xml": body})
         self.send_response(self.server.status)
+        self.send_header("location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
         self.send_header("content-length", "0")
         self.end_headers()
 
@@ -75,15 +77,41 @@ def test_a_notification_says_what_happened_and_where_to_look() -> None:
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")  # Apprise's own; it does without from Python 3.13 on
 async def test_a_service_gets_it_and_a_refusal_is_tried_again(service: Service) -> None:
-    transport = SINK.connect(outlet(), tools(f"json://127.0.0.1:{service.server_port}/"))
+    transport = SINK.connect(outlet(allow=("127.0.0.1",)), tools(f"json://127.0.0.1:{service.server_port}/"))
     message = render([event("1")], "", outlet())
     assert await transport.send(message) == "notified"
     (got,) = service.got
     assert got["title"] == "infra incident.detected"
     assert got["message"].startswith("the node is gone")
-    service.status = 500
-    with pytest.raises(TryLater):
-        await transport.send(message)
+    for status in (500, 307):
+        service.got.clear()
+        service.status = status
+        with pytest.raises(TryLater):
+            await transport.send(message)
+        assert len(service.got) == 1
+    await transport.close()
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+async def test_another_service_gets_it_in_its_own_words(service: Service) -> None:
+    transport = SINK.connect(outlet(allow_private=True), tools(f"xml://localhost:{service.server_port}/"))
+    assert await transport.send(render([event("1", summary="Zoë & <the> node")], "", outlet())) == "notified"
+    (got,) = service.got
+    assert "Zoë &amp;" in got["xml"]
+    assert "infra incident.detected" in got["xml"]
+    await transport.close()
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated")
+@pytest.mark.parametrize(
+    "url", ["json://127.0.0.1:{port}/", "xml://localhost:{port}/", "json://169.254.169.254:{port}/"]
+)
+async def test_nothing_goes_to_an_inner_address_that_is_not_allowed(service: Service, url: str) -> None:
+    transport = SINK.connect(outlet(), tools(url.format(port=service.server_port)))
+    with pytest.raises(GiveUp, match="unless the settings allow it"):
+        await transport.send(render([event("1")], "", outlet()))
+    assert service.got == []
+    await transport.close()
 
 
 @pytest.mark.parametrize("url", ["", "json://a json://b", "no-such-service://x"])
