@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from xml.etree import ElementTree
 
+import feedparser
 import jsonschema
 import pytest
 from tests.web.conftest import Desk
@@ -63,12 +64,17 @@ async def test_the_same_query_as_lines_feed_and_chart(desk: Desk) -> None:
     assert [json.loads(line)["id"] for line in lines.text.splitlines()] == ['<&"\x00', "1"]
     feed = ElementTree.fromstring((await desk.http.get("/v1/events?format=atom")).content)
     assert len(feed.findall(f"{ATOM}entry")) == 2
+    read = feedparser.parse((await desk.http.get("/v1/events?format=atom&q=kind:change.merged")).content)
+    assert (read.bozo, read.version, len(read.entries)) == (False, "atom10", 2)
+    assert all(entry.id and entry.title and entry.updated_parsed and entry.link for entry in read.entries)
     answer = await desk.http.get("/v1/events?label=x", headers={"accept": "application/feed+json"})
     assert answer.headers["content-type"].startswith("application/feed+json")
     assert (answer.json()["version"], len(answer.json()["items"])) == ("https://jsonfeed.org/version/1.1", 2)
     chart = await desk.http.get("/v1/events?q=kind:change.merged", headers={"accept": "image/svg+xml"})
     assert ElementTree.fromstring(chart.content).tag.endswith("svg")
     assert "2 events" in chart.text
+    nothing = ElementTree.fromstring((await desk.http.get("/v1/events?format=svg&q=kind:nothing.such")).content)
+    assert "0 events" in "".join(nothing.itertext())
 
 
 async def test_a_badge_says_how_many_and_escapes_what_it_is_told(desk: Desk) -> None:

@@ -17,7 +17,8 @@ from firehose.query.explain import explain, plain
 from firehose.web.hub import Hub
 
 BAD: Final = frozenset(("failure", "error", "critical"))
-GREY, BLUE, RED = "#57606a", "#2f5fc4", "#b3261e"
+GREY, BLUE, RED = "#5f6b6f", "#0a6780", "#bb2835"
+"""Of the pages' tokens: ink-3, accent, bad. White letters stand on them, so that light and dark are the same."""
 LETTER: Final = 6.6
 """Width of an average letter at 11 px; `textLength` makes every font fit it."""
 MOST: Final = 60

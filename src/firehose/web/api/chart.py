@@ -1,7 +1,8 @@
 """How many events of a query there were, as a small SVG bar chart that stands in any web page.
 
-In: a request. Out: SVG without scripts or styles. The span is the request's, else the last 24 hours; the bars are
-minutes, hours or days, so that there are at most about a hundred.
+In: a request. Out: SVG without scripts or outside fonts, in the pages' colours, light or dark as its reader has it. The
+span is the request's, else the last 24 hours; the bars are minutes, hours or days, so that there are at most about a
+hundred. What failed is the red foot of a bar.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ from firehose.web.hub import Hub
 WIDTH: Final = 640
 HEIGHT: Final = 120
 BASE: Final = 100
+INK: Final = {"flow": ("#8fa9b1", "#55707a"), "bad": ("#d6424e", "#e5575f"), "axis": ("#5f6b6f", "#8b979b"),
+              "line": ("#d0d6d7", "#2f383b")}  # fmt: skip
+"""The pages' chart-flow, bad-mark, chart-axis and line-2, light and dark (`tokens.css`)."""
+_DARK: Final = "".join(f".{name}{{fill:{dark}}}" for name, (_, dark) in INK.items())
+STYLE: Final = f"@media (prefers-color-scheme:dark){{{_DARK}}}"
+BAD: Final = ("failure", "error")
 STEPS: Final = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 
 
@@ -30,7 +37,7 @@ async def answer(hub: Hub, wanted: params.Request) -> Response[Any]:
     until = wanted.until.moment if wanted.until and wanted.until.moment else now
     since = wanted.since.moment if wanted.since and wanted.since.moment else until - timedelta(days=1)
     per = step(until - since)
-    counts = await hub.reader.counts(wanted.node, per=per, since=since, until=until, limit=2_000)
+    counts = await hub.reader.counts(wanted.node, by="outcome", per=per, since=since, until=until, limit=2_000)
     return Response(
         draw(counts, per, since, until, plain(explain(wanted.node, now))).encode(),
         media_type="image/svg+xml",
@@ -50,28 +57,38 @@ def draw(counts: Sequence[Count], per: str, since: datetime, until: datetime, wo
     width = STEPS[per]
     begin = _floor(since, per)
     slots = max(1, min(400, -(-(until - begin) // width)))
-    heights = [0] * slots
+    heights, bad = [0] * slots, [0] * slots
     for count in counts:
         if count.start is not None and 0 <= (slot := (count.start - begin) // width) < slots:
             heights[slot] += count.count
-    most = max(heights) or 1
-    total = sum(heights)
-    bar = WIDTH / slots
-    bars = "".join(
-        f'<rect x="{slot * bar:.2f}" y="{BASE - height * (BASE - 20) / most:.2f}" width="{max(bar - 1, 0.5):.2f}" '
-        f'height="{height * (BASE - 20) / most:.2f}"/>'
-        for slot, height in enumerate(heights)
-        if height
-    )
-    title = escape(f"{words} {total:,}, at most {most if total else 0:,} per {per}")
+            bad[slot] += count.count if count.group in BAD else 0
+    most, total = max(heights), sum(heights)
+    title = escape(f"{words} {total:,}, {sum(bad):,} of them failed, at most {most:,} per {per}", {'"': "&quot;"})
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'role="img" font-family="sans-serif" font-size="11"><title>{title}</title>'
-        f'<g fill="#3b6fd4">{bars}</g><path d="M0 {BASE}.5H{WIDTH}" stroke="#888"/>'
-        f'<g fill="#777"><text x="0" y="{HEIGHT - 4}">{begin:%Y-%m-%d %H:%M}</text>'
+        f'role="img" aria-label="{title}" font-family="system-ui,sans-serif" font-size="11">'
+        f"<title>{title}</title><style>{STYLE}</style>"
+        f"{_bars(heights, most, 'flow')}{_bars(bad, most, 'bad')}"
+        f'<rect {_ink("line")} y="{BASE}" width="{WIDTH}" height="1"/>'
+        f'<g {_ink("axis")}><text x="0" y="{HEIGHT - 4}">{begin:%Y-%m-%d %H:%M}</text>'
         f'<text x="{WIDTH}" y="{HEIGHT - 4}" text-anchor="end">{until:%Y-%m-%d %H:%M} UTC</text>'
-        f'<text x="0" y="12">{total:,} events, most {most if total else 0:,} per {per}</text></g></svg>'
+        f'<text x="0" y="12">{total:,} events, most {most:,} per {per}</text></g></svg>'
     )
+
+
+def _bars(heights: Sequence[int], most: int, name: str) -> str:
+    bar = WIDTH / len(heights)
+    tall = [(slot, height * (BASE - 20) / most) for slot, height in enumerate(heights) if height]
+    rects = "".join(
+        f'<rect x="{slot * bar:.2f}" y="{BASE - height:.2f}" width="{max(bar - 1, 0.5):.2f}" height="{height:.2f}"/>'
+        for slot, height in tall
+    )
+    return f"<g {_ink(name)}>{rects}</g>"
+
+
+def _ink(name: str) -> str:
+    # The attribute is for viewers that know no styles: they get the light one.
+    return f'class="{name}" fill="{INK[name][0]}"'
 
 
 def _floor(moment: datetime, per: str) -> datetime:
