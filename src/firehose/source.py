@@ -285,6 +285,8 @@ class SourceKind:
     step: what a line does to the cursor (opaque text, the source's own). Pure; a line that is no JSON leaves it.
     missed: the requests that bring back what a gap may have swallowed; recovered: the deliveries in an answer;
     more: the request for an answer's next page, None at the end.
+    door: `host:port` of a door of its own, in another process, for more deliveries than the hub's could take; the
+    hub's `/in/<source>` passes requests with a token on to it.
     """
 
     name: str
@@ -306,6 +308,7 @@ class SourceKind:
     recovered: Callable[[Request, bytes, Any], Sequence[bytes]] | None = None
     step: Callable[[bytes, str], Step] | None = None
     more: Callable[[Request, bytes, Any], Request | None] | None = None
+    door: Callable[[Any], str] | None = None
 
 
 _KINDS: Final = Kinds("firehose.sources", "SOURCE", SourceKind, "source")

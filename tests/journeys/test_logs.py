@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import urllib.request
 from typing import Any
@@ -72,3 +73,27 @@ def test_a_jobs_file_is_one_event_and_its_new_template_another(start_hub: StartH
     found = search(hub, "kind:log.* source:joblogs", 2)
     assert {event["id"] for event in found} == {event["id"] for event in events}
     assert b"hunter" not in json.dumps(found).encode()
+
+
+def test_the_hubs_own_address_passes_lines_on_to_the_room_but_only_with_a_token(start_hub: StartHub) -> None:
+    hub = start_hub(SETTINGS.format(port=free_port()))
+    token = hub.token("publish:logs")
+    lines = b"".join(b'{"message": "disk %d is full", "level": "error"}\n' % number for number in range(20_000))
+    known = {"Authorization": f"Bearer {token}"}
+    status, told = hub.post("/in/logs", lines, {**known, "Content-Type": "application/x-ndjson"})
+    assert (status, told["lines"], told["kept"] + told["over"]) == (202, 20_000, 20_000)
+    file = b"one\ntwo\nthree\n"
+    basic = base64.b64encode(f"any:{token}".encode()).decode()
+    status, told = hub.post("/in/logs/file?name=a.txt&build=b1", file, {"Authorization": f"Basic {basic}"})
+    assert (status, told["lines"]) == (202, 3)
+    # The room lets 127.0.0.1 in without a token, and the hub is there: nobody may come in through it.
+    empty = base64.b64encode(b"any:").decode()
+    proofs: tuple[dict[str, str], ...] = ({}, {"Authorization": f"Basic {empty}"}, {"Authorization": "Bearer "})
+    for headers in proofs:
+        status, told = hub.post("/in/logs", b"[]", headers)
+        assert (status, told["type"].rsplit("/", 1)[1]) == (401, "no-signature")
+    status, told = hub.post("/in/logs", b"[]", {"Authorization": "Bearer fht_wrong"})
+    assert (status, told["type"].rsplit("/", 1)[1]) == (403, "bad-token")
+    status, told = hub.post("/in/logs", b"x" * (17 * 2**20), known)
+    assert (status, told["type"].rsplit("/", 1)[1]) == (413, "too-large")
+    assert hub.post("/in/logs/elsewhere", b"[]", known)[0] == 404

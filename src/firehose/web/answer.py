@@ -45,6 +45,10 @@ PREFLIGHT: Final[Raw] = [
 _JSON: Final = (b"content-type", b"application/json")
 
 
+class Gone(Exception):
+    """The sender hung up before its body was complete."""
+
+
 async def reply(send: Send, status: int, body: bytes, headers: Raw) -> None:
     """A whole answer."""
     length = (b"content-length", b"%d" % len(body))

@@ -20,17 +20,14 @@ from firehose.intake.gate import Receipt
 from firehose.intake.judge import too_large
 from firehose.intake.webhook import Arrival, take
 from firehose.source import MAX_BODY
-from firehose.web.answer import Receive, Scope, Send, header, reply, reply_json, reply_problem, reply_value
+from firehose.web.answer import Gone, Receive, Scope, Send, header, reply, reply_json, reply_problem, reply_value
 from firehose.web.hub import Hub
+from firehose.web.passing import pass_on
 
 log = structlog.get_logger("web")
 PREFIX: Final = "/in/"
 BODY_SECONDS: Final = 30.0
 _CLOSE: Final = [(b"connection", b"close")]
-
-
-class Gone(Exception):
-    """The sender hung up before its body was complete."""
 
 
 class Hooks:
@@ -59,6 +56,9 @@ class Hooks:
 
     async def _take(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         hub = self._hub
+        if door := self._door(name):
+            await self._pass_on(door, name.partition("/")[0], scope, receive, send)
+            return
         try:
             body = await read_body(scope, receive)
             arrival = Arrival(scope["headers"], body, hub.now(), scope["query_string"].decode("latin-1"))
@@ -69,12 +69,27 @@ class Hooks:
         receipt = await self._gate.accept(delivery)
         await reply_json(send, status(receipt), answer(receipt))
 
+    async def _pass_on(self, door: str, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        # What the door refuses is in its own books.
+        try:
+            await pass_on(door, scope, receive, send)
+        except Refused as error:
+            self._refuse(name, error)
+            raise
+        except Gone:
+            log.info("a sender hung up", source=name)
+
+    def _door(self, name: str) -> str:
+        """The address of a source's own door; "" for the most, which have none."""
+        instance = self._gate.instances.get(name.partition("/")[0])
+        return instance.kind.door(instance.settings) if instance is not None and instance.kind.door else ""
+
     def _refuse(self, name: str, error: Refused) -> None:
         self._gate.refuse(name, error)
 
     async def _explain(self, name: str, method: str, send: Send) -> None:
         allow = [(b"allow", b"POST, GET, HEAD, OPTIONS")]
-        instance = self._gate.instances.get(name)
+        instance = self._gate.instances.get(name.partition("/")[0] if self._door(name) else name)
         if method == "OPTIONS":
             await reply(send, 204, b"", allow)
         elif method not in ("GET", "HEAD"):

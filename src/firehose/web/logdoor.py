@@ -9,8 +9,6 @@ A journal and a file are read while they come in, so they have no size limit; a 
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from ipaddress import ip_network
@@ -26,7 +24,7 @@ from firehose.fleet.logs import journal, shapes
 from firehose.fleet.logs.desk import Desk, Taken
 from firehose.fleet.logs.line import File, Line
 from firehose.web import peers
-from firehose.web.answer import Receive, Scope, Send, header, reply_problem, reply_value
+from firehose.web.answer import Gone, Receive, Scope, Send, header, reply_problem, reply_value
 
 log = structlog.get_logger("logs")
 PREFIX: Final = "/in/"
@@ -42,10 +40,6 @@ LONGEST: Final = 2**20
 """Longest line of a file, in bytes."""
 _CLOSE: Final = [(b"connection", b"close")]
 Check = Callable[[str], Token | None]
-
-
-class Gone(Exception):
-    """The sender hung up before its body was complete."""
 
 
 class LogDoor:
@@ -96,7 +90,7 @@ class LogDoor:
 
     def _publisher(self, name: str, desk: Desk, scope: Scope) -> str:
         """Who sends: a token's name, or the address. `Refused` when neither may."""
-        text = credential(header(scope, b"authorization"))
+        text = peers.credential(header(scope, b"authorization"))
         if text:
             token = self._check(text)
             if token is None:
@@ -118,19 +112,6 @@ def allowed(address: str, networks: Sequence[str]) -> bool:
     """Whether an address is in one of the networks."""
     found = peers.parse(address)
     return found is not None and any(found in ip_network(network, strict=False) for network in networks)
-
-
-def credential(authorization: str) -> str:
-    """The token in an Authorization header; "" where there is none."""
-    scheme, _, text = authorization.partition(" ")
-    if scheme.lower() == "bearer":
-        return text.strip()
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(text, validate=True).decode("utf-8", "replace").partition(":")[2]
-        except binascii.Error:
-            return "unreadable"
-    return ""
 
 
 def file_of(scope: Scope) -> File:

@@ -6,6 +6,8 @@ right, so a client cannot forge what its proxy adds.
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -69,3 +71,16 @@ def believed(text: str, trusted: tuple[str, ...]) -> bool:
         except ValueError:
             continue
     return False
+
+
+def credential(authorization: str) -> str:
+    """The token in an Authorization header; "" where there is none."""
+    scheme, _, text = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return text.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(text, validate=True).decode("utf-8", "replace").partition(":")[2]
+        except binascii.Error:
+            return "unreadable"
+    return ""

@@ -188,5 +188,6 @@ SOURCE: Final = source.SourceKind(
     kinds=KINDS,
     ignored={},
     native_kind=native_kind,
+    door=lambda settings: settings.listen,
     guess=lambda body, _name: {"content-type": DIGEST} if body["what"].text("") in KINDS else {},
 )

@@ -18,7 +18,7 @@ from firehose.fleet.logs.reading import MOST, Answer, Question
 from firehose.sources.logs.logs import Settings, by_trust
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
-from firehose.web.logdoor import credential
+from firehose.web.peers import credential
 
 CONTEXT: Final = 20
 _answers: Final = msgspec.json.Decoder(Answer)
