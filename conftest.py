@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.servers.feed",
     "tests.servers.ngircd",
     "tests.servers.inspircd",  # after the one that it borrows a person from
+    "tests.servers.plant",
     "tests.servers.postgres",
     "tests.servers.rabbitmq",
     "tests.servers.synapse",

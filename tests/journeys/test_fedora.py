@@ -16,7 +16,7 @@ import pytest
 from tests.journeys.reader import listening, search, source, until
 from tests.servers.rabbitmq import PublicBroker, RabbitMQ
 
-from firehose.testing import HubProcess, StartHub, peer
+from firehose.testing import HubProcess, Mosquitto, StartHub, peer
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = ROOT / "tests" / "servers" / "fedora_client.py"
@@ -138,6 +138,38 @@ def test_what_the_library_publishes_becomes_events(start_hub: StartHub, rabbitmq
     assert (headers["fedora_messaging_severity"], headers["fedora_messaging_schema"]) == (40, "said.v1")
     assert first["time"][:19] == headers["sent-at"][:19]
     assert [event["id"] for event in search(hub, "source:fedora", 2)] == [one, two]
+
+
+COMMENT: dict[str, Any] = {
+    "agent": "tomas",
+    "comment": {"author": "tomas", "karma": 1, "text": "Works, thanks @mira", "update": {
+        "alias": "LUMEN-2026-1a2b", "title": "atlas-2.1-1.fc44", "builds": [{"nvr": "atlas-2.1-1.fc44"}]}},
+}  # fmt: skip
+
+
+def test_a_service_speaks_in_its_own_words_at_mqtt_in_the_search_and_at_a_sink(
+    start_hub: StartHub, rabbitmq: RabbitMQ, tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    sink = f'[sinks.lab]\nkind = "mqtt"\nurl = "mqtt://127.0.0.1:{mosquitto.port}"\nmode = "structured"\n'
+    hub = start_hub(IN.format(url=rabbitmq.url, queue="in-6") + sink, environ=ENVIRON)
+    until(lambda: True if source(hub, "fedora")["connection"].startswith("AMQP") else None, "the queue")
+    with listening(hub, "events/fedora/#") as reader, listening(mosquitto.port) as lab:
+        (id_,) = publish(rabbitmq, tmp_path, {"topic": "bodhi.update.comment", "body": COMMENT})
+        (live,) = reader.wait(1)
+        (sent,) = lab.wait(1)
+    (found,) = search(hub, "project:rpms/atlas kind:comment.added")
+    assert live == found == sent
+    assert (found["id"], found["topic"]) == (id_, "events/fedora/comment/added/rpms/atlas")
+    assert (found["actor"], found["subject"]) == ("tomas", "update/LUMEN-2026-1a2b")
+    assert found["summary"] == "tomas commented on bodhi update atlas-2.1-1.fc44 (karma: 1)"
+    assert found["link"] == "https://bodhi.fedoraproject.org/updates/LUMEN-2026-1a2b"
+    assert found["refs"].split() == ["user/tomas", "user/mira", "package/rpm/atlas"]
+    # What the hub kept is a message that the library itself loads.
+    file = tmp_path / "kept.jsonl"
+    file.write_text(json.dumps(found["data"]))
+    assert json.loads(client(rabbitmq, tmp_path, "load", file)[-1]) == [
+        "org.fedoraproject.prod.bodhi.update.comment", id_, 20,
+    ]  # fmt: skip
 
 
 def test_the_librarys_consumer_reads_ours_by_our_schema(

@@ -2,6 +2,7 @@
 
 `publish FILE`: each line `{"class", "topic", "body", "severity"}` with `api.publish`, then one line, its id.
 `consume QUEUE COUNT`: prints a line of what each message says of itself, as its class has it.
+`load FILE`: reads messages as the library keeps them, checks each, and prints its topic and id.
 """
 
 import json
@@ -64,4 +65,10 @@ def consume(queue, count):
             raise
 
 
-{"publish": publish, "consume": consume}[sys.argv[1]](*sys.argv[2:])
+def load(file):
+    for found in message.loads(Path(file).read_text()):
+        found.validate()
+        print(json.dumps([found.topic, found.id, found.severity]), flush=True)
+
+
+{"publish": publish, "consume": consume, "load": load}[sys.argv[1]](*sys.argv[2:])

@@ -139,6 +139,16 @@ def test_every_shared_sample_says_what_fedora_said(shared: Path) -> None:
     assert len({wire.strip(json.loads(line)["topic"]).partition(".")[0] for line in lines}) > 40
 
 
+def test_files_of_the_library_are_read(shared: Path) -> None:
+    (file,) = (shared / "samples" / "fedora-messaging").glob("*.jsonl")
+    kept = [json.loads(line) for line in file.read_text().splitlines()]
+    for message in kept:
+        event = read(message)
+        assert (event.id, json.loads(event.data)) == (message["id"], message)
+        assert event.time == datetime.fromisoformat(message["headers"]["sent-at"])
+    assert len(kept) > 20
+
+
 def differences(row: dict[str, Any]) -> list[str]:
     """What an event says otherwise than the sample's expected values; every sample's topic has a rule."""
     service = wire.strip(row["topic"])

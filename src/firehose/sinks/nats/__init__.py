@@ -1,0 +1,5 @@
+"""Any other NATS server."""
+
+from firehose.sinks.nats.nats import SINK
+
+__all__ = ["SINK"]
