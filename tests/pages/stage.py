@@ -23,6 +23,8 @@ from firehose.access.tokens import Tokens
 from firehose.bus.engine import free_port
 from firehose.bus.live import RING, Live
 from firehose.bus.memory import MemoryBus
+from firehose.delivery.room import Room, signer
+from firehose.delivery.runner import Ears
 from firehose.errors import UnknownKind
 from firehose.event import Event
 from firehose.history.reader import Reader
@@ -31,6 +33,7 @@ from firehose.history.sqlite import SqliteStore
 from firehose.intake.gate import Gate
 from firehose.intake.instance import Instance
 from firehose.intake.ledger import Ledger
+from firehose.notify.office import Office, open_office
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
 from firehose.settings import Http, Settings
@@ -313,9 +316,13 @@ class Stage:
         self.gate = Gate(self.bus, self.ledger, instances, self.reader.known)
         self.tokens = Tokens(folder / "access.sqlite")
         self.settings = Settings(
-            http=Http(listen=f"127.0.0.1:{self.port}"), hub=HubSettings(name="OpenStack infra"), sinks=dict(sinks or {})
+            http=Http(listen=f"127.0.0.1:{self.port}"),
+            hub=HubSettings(name="OpenStack infra", data=str(folder)),
+            sinks=dict(sinks or {}),
         )
         self.script = Script()
+        self.folder = folder
+        self.office: Office | None = None
         self.server: Server | None = None
 
     @property
@@ -326,12 +333,17 @@ class Stage:
         self.crew.start("live", self.live.follow(self.bus))
         self.crew.start("gate", self.gate.run())
         self.crew.start("recorder", Recorder(self.bus, self.store, self.reader.recorded).run())
+        ears = Ears(self.live, self.reader, self.bus, now)
+        self.office = await open_office(self.settings, ears, delivering=True)
+        room = Room([self.office.outlet], ears, signer(self.folder))
+        for name, job in (*self.office.jobs(room), *room.jobs()):
+            self.crew.start(name, job)
         await self.open_doors()
 
     async def open_doors(self) -> None:
         hub = Hub(
             settings=self.settings, bus=self.bus, live=self.live, reader=self.reader, gate=self.gate,
-            ledger=self.ledger, tokens=self.tokens, now=now,
+            ledger=self.ledger, tokens=self.tokens, now=now, desk=self.office.desk if self.office else None,
         )  # fmt: skip
         self.server = Server(hub)
         await self.server.start()
@@ -344,6 +356,8 @@ class Stage:
     async def close(self) -> None:
         await self.close_doors()
         await self.crew.stop()
+        if self.office is not None:
+            self.office.close()
         self.reader.close()
 
     async def play(self, source: str, planned: Planned) -> int:
@@ -391,7 +405,8 @@ async def main() -> None:
         await stage.start()
         await stage.past(60)
         await stage.trouble()
-        print(f"pages on {stage.url}/", flush=True)
+        token, _ = stage.tokens.create(["person:amara"])
+        print(f"pages on {stage.url}/, signed in at /notify with {token}", flush=True)
         stage.crew.start("busy", stage.busy(rate))
         await stage.crew.wait()
 

@@ -20,10 +20,11 @@ from firehose.web.hub import Hub
 from firehose.web.pages import assets, charts, families, wording
 
 TEMPLATES: Final = Path(__file__).resolve().parent.parent / "templates"
-ROOMS: Final = (
+ROOMS: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("live", "/", "Live", "L"),
     ("search", "/search", "Search", "S"),
     ("sources", "/sources", "Sources", "O"),
+    ("notify", "/notify", "Notify", "N"),
     ("connect", "/connect", "Connect", "C"),
 )
 """What the rail shows: icon and room, address, word, the key after G."""
@@ -80,6 +81,7 @@ def page(hub: Hub, template: str, room: str, values: dict[str, Any], *, status: 
     report = hub.ledger.report()
     shell = {
         "room": room,
+        "rooms": [one for one in ROOMS if hub.desk is not None or one[1] != "/notify"],
         "hub_name": hub.settings.hub.name,
         "head": hub.live.head,
         "troubles": troubled(report),

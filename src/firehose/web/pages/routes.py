@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.web.pages import assets, connect, errors, event, jump, live, search, small, sources
+from firehose.web.pages import assets, connect, errors, event, jump, live, notify, notify_links, search, small, sources
 
 HANDLERS: Final[list[Any]] = [
     assets.static_file,
@@ -15,6 +15,8 @@ HANDLERS: Final[list[Any]] = [
     jump.jump,
     live.live,
     live.rate,
+    *notify.HANDLERS,
+    *notify_links.HANDLERS,
     search.search,
     small.complete_query,
     small.pulse,

@@ -6,6 +6,7 @@ import * as keys from "./keys.js";
 import * as palette from "./palette.js";
 import * as times from "./times.js";
 import { copy } from "./toast.js";
+import * as desktop from "./desktop.js";
 import * as sheet from "./sheet.js";
 import * as views from "./views.js";
 
@@ -15,6 +16,7 @@ const PAGES = {
   event: () => import("./event.js"),
   sources: () => import("./sources.js"),
   connect: () => import("./connect.js"),
+  notify: () => import("./notify.js"),
 };
 const { page } = document.body.dataset;
 
@@ -58,6 +60,7 @@ times.start();
 health.start({ owned: page === "live" });
 views.draw();
 sheet.start();
+desktop.start();
 
 let close = () => {};
 async function enter() {
