@@ -165,9 +165,9 @@ def _ctrf(body: Wild) -> Report:
         if status not in _CTRF:
             what, where = f"{status[:60]!r} is no status of CTRF", test["status"].path
             raise Refused(what, slug="bad-report", status=422, field=where)
-        seconds = test["duration"].number(0) / 1_000
+        milliseconds = test["duration"].number(0)
         output = "\n".join(filter(None, [test["message"].text(""), test["trace"].text("")]))
-        seconds = seconds if 0 <= seconds < 1e9 else 0.0
+        seconds = milliseconds / 1_000 if 0 <= milliseconds < 1e12 else 0.0
         name = ".".join(filter(None, [test["suite"].text(""), test["name"].text()]))
         tests.append(Test(name, _CTRF[status], seconds, output[:LONGEST]))
     return Report("ctrf", tests)

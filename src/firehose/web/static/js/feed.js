@@ -4,8 +4,11 @@ import { batchHtml, causeOf, rowHtml, view } from "./rows.js";
 import { clockTag, write } from "./times.js";
 
 export const CAP = 500;
+// While more arrives than can be read, this many are in the page: what a write costs grows with what stands below it.
+const CAP_BUSY = 120;
 export const HELD = 5_000;
 const EVERY = 250;
+const EVERY_BUSY = 64; // a few rows at a time, so that no write takes more than a frame or two
 const BUSY = 40;
 const CAUSE_MS = 30_000;
 const LEAST = 4; // of one cause in one write share a row, however quiet it is
@@ -22,6 +25,7 @@ export class Feed {
     this.paused = null;       // Date of the pause
     this.pressed = false;
     this.batches = new Map(); // cause -> { element, rows, at }
+    this.parked = [];         // elements taken out of the page while busy, newest first; they come back
     this.recent = [];         // arrival times of the last two seconds
     this.seen = new Set($$("[data-seq]", list).map(row => Number(row.dataset.seq)));
     for (const element of $$(".ev.batch", list)) this.#unfold(element);
@@ -40,6 +44,7 @@ export class Feed {
 
   close() {
     clearTimeout(this.timer);
+    clearTimeout(this.calmTimer);
     this.stop.abort();
   }
 
@@ -69,7 +74,7 @@ export class Feed {
   }
 
   #soon() {
-    this.timer ??= setTimeout(() => { this.timer = null; this.flush(); }, EVERY);
+    this.timer ??= setTimeout(() => { this.timer = null; this.flush(); }, this.busy ? EVERY_BUSY : EVERY);
   }
 
   get rate() {
@@ -78,10 +83,14 @@ export class Feed {
     return this.recent.length / 2;
   }
 
-  /** At most four times a second: everything that waits, in one write. */
+  /** More arrives than can be read: rows are written in small portions, and nothing in them moves by itself. */
+  get busy() { return this.rate > BUSY; }
+
+  /** Everything that waits, in one write. */
   flush() {
     const fresh = this.queue;
     this.queue = [];
+    if (!(this.busy && this.following)) this.unpark();
     if (this.following && !this.heldCount) {
       if (fresh.length) this.#write(fresh, " new");
     } else if (fresh.length) {
@@ -143,7 +152,8 @@ export class Feed {
 
   #write(rows, classes) {
     const all = rows.slice(-CAP);
-    const busy = this.rate > BUSY;
+    const { busy } = this;
+    this.#calm(busy);
     // A tint on every row would be no sign of anything, and paint the whole list for two seconds.
     const html = this.#grouped(all, busy ? "" : classes, busy);
     const top = this.list.firstElementChild;
@@ -214,18 +224,31 @@ export class Feed {
     while (element.nextElementSibling?.classList.contains("child")) element.nextElementSibling.remove();
   }
 
-  /** Older rows leave at the bottom, but not while they are looked at. */
+  /** Busy or not, as the list shows it; what was parked comes back when nothing arrives any more, too. */
+  #calm(busy) {
+    this.list.toggleAttribute("data-busy", busy);
+    clearTimeout(this.calmTimer);
+    if (busy) this.calmTimer = setTimeout(() => { this.list.removeAttribute("data-busy"); this.unpark(); }, 2_500);
+  }
+
+  /** Older rows leave at the bottom. Nobody looks at them there: rows are only written while the top is shown. */
   #trim() {
-    const extra = this.list.children.length - CAP;
-    if (extra <= 0) return;
-    // Where everything is, is asked once, before anything moves: asking between removals would lay out the list each time.
-    const bottom = this.scroller.getBoundingClientRect().bottom, leaving = [...this.list.children].slice(-extra);
-    const seen = leaving.findLastIndex(row => { const box = row.getBoundingClientRect(); return box.height && box.top < bottom; });
-    for (const last of leaving.slice(seen + 1)) {
-      if (last.dataset.seq) this.seen.delete(Number(last.dataset.seq));
-      last.remove();
-    }
-    this.trimmed = true;
+    const { children } = this.list, keep = this.busy ? CAP_BUSY : CAP;
+    if (children.length <= keep) return;
+    const leaving = [...children].slice(keep);
+    for (const row of leaving) row.remove();
+    this.parked.unshift(...leaving);
+    if (!this.busy) this.unpark();
+    const gone = this.parked.splice(Math.max(0, CAP - children.length));
+    for (const row of gone) if (row.dataset.seq) this.seen.delete(Number(row.dataset.seq));
+    this.trimmed ||= gone.length > 0;
     this.changed();
+  }
+
+  /** Put back what was taken out while busy: the reader may look at it now. */
+  unpark() {
+    if (!this.parked.length) return;
+    this.list.append(...this.parked.splice(0, Math.max(0, CAP - this.list.children.length)));
+    write(this.list);
   }
 }

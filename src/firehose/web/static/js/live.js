@@ -99,6 +99,7 @@ export function enter() {
 
   function back({ since, missed }) {
     feed.flush();
+    feed.unpark();
     const away = Date.now() - since;
     const mark = $("[data-gap]", list);
     if (mark) mark.replaceWith(make(gapHtml(since, new Date(), missed)));
