@@ -26,11 +26,15 @@ OWN: Mapping[str, Mapping[str, Any]] = {
     "inbox": {"strict": True, "rules": [{"type": "com.*"}, {"type": "dev.*"}, {"type": "example.*"}]}
 }
 """What a source needs in its settings to show every verdict."""
-SPOILED: Mapping[str, Mapping[str, Any]] = {"inbox": {"id": 7}, "weblate": {"change_id": "x", "action": 7}}
-FIRST: Mapping[str, str] = {"gitlab": "merge_request"}
+SPOILED: Mapping[str, Mapping[str, Any]] = {
+    "inbox": {"id": 7}, "weblate": {"change_id": "x", "action": 7}, "npm": {"name": 7}, "quay": {"repository": 7},
+}  # fmt: skip
+FIRST: Mapping[str, str] = {
+    "gitlab": "merge_request", "dockerhub": "dockerhub", "quay": "quay", "harbor": "harbor", "npm": "npm",
+}  # fmt: skip
 """A value of the wrong type where any object turned into a number would not hurt."""
-NO_UNKNOWN = ("alertmanager", "grafana")
-"""Their notifications have two states and nothing else: another word is a wrong value, not a new kind."""
+NO_UNKNOWN = ("alertmanager", "grafana", "dockerhub", "quay")
+"""Their notifications have no word for their kind, but a shape: another word is a wrong value, not a new kind."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,10 @@ def unknown(body: bytes) -> bytes:
     if value.get("ansible"):
         first, *others = value["events"]
         value["events"] = [{**first, "event": "nonsense"}, *others]
+    if "hookOwner" in value:
+        value["event"] = "nonsense"
+    if isinstance(value.get("events"), list) and "action" in value["events"][0]:
+        value["events"][0]["action"] = "nonsense"
     return json.dumps({**value, **{name: "nonsense" for name in words if name in value}}).encode()
 
 

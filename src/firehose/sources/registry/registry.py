@@ -47,6 +47,7 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
             "this is no notification of Docker Hub, Quay, Harbor, npm or a registry server",
             slug="bad-field",
             status=422,
+            field="$",
         )
     if native in IGNORED:
         return source.Ignored(native)
@@ -249,6 +250,7 @@ def _npm(body: Wild, delivery: source.Delivery, settings: Settings) -> Iterator[
 
 # -- The registry server's own notifications
 
+_ACTIONS: Final = ("push", "pull", "mount", "delete")
 _DONE: Final = {"push": ("artifact.published", "pushed"), "delete": ("artifact.deleted", "deleted")}
 
 
@@ -256,6 +258,8 @@ def _distribution(body: Wild, delivery: source.Delivery, settings: Settings) -> 
     """Pushes of manifests; layers, and what is only read, say nothing to anybody."""
     for one in body["events"].each():
         action, target = one["action"].text(), one["target"]
+        if action not in _ACTIONS:
+            raise UnknownKind(f"distribution.{action}")
         if action not in _DONE or not _is_manifest(action, target):
             continue
         kind, verb = _DONE[action]
