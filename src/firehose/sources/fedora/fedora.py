@@ -107,8 +107,12 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
 
 
 def _private(body: Wild) -> bool:
-    """Pagure's private tickets, Bugzilla's private comments: services leave them out, an error there is not ours."""
-    return b"true" in (body.at("issue", "private").json(), body.at("comment", "is_private").json())
+    """Pagure's private tickets, Bugzilla's private comments, people's own streams on Hubs: services leave them out, an
+    error there is not ours."""
+    return body["hub_type"].json() == b'"stream"' or b"true" in (
+        body.at("issue", "private").json(),
+        body.at("comment", "is_private").json(),
+    )
 
 
 def _words(topic: str) -> list[str]:

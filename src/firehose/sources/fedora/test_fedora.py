@@ -202,3 +202,82 @@ def test_no_rule_stumbles_over_a_message_that_has_nothing() -> None:
 def test_the_kind_follows_what_came_of_it(service: str, body: dict[str, Any], kind: str) -> None:
     project = {"pullrequest": {"id": 7, "project": {"name": "atlas"}}}
     assert read({**project, **body}, f"io.pagure.prod.{service}").kind == kind
+
+
+PKG: dict[str, Any] = {"package_listing": {"package": {"name": "atlas"}, "collection": {"branchname": "f44"}}}
+REPO: dict[str, Any] = {"repository": {"name": "atlas", "owner": {"login": "lumen"}, "html_url": "https://x.example/a"},
+                        "sender": {"login": "m"}, "fas_usernames": {"m": "mira"}}  # fmt: skip
+PAGURE: dict[str, Any] = {"agent": "mira", "project": {"name": "atlas", "namespace": "rpms"}}
+
+
+@pytest.mark.parametrize(
+    ("service", "body", "summary"),
+    [
+        ("pkgdb.package.new", {"agent": "mira", **PKG}, "mira added a new package 'rpms/atlas' (f44)"),
+        ("pkgdb.package.update.status", {"agent": "mira", "status": "Orphaned", "prev_status": "Approved", **PKG},
+         "mira orphaned rpms/atlas in f44"),
+        ("pkgdb.package.monitor.update", {"agent": "mira", "status": True, "package": {"name": "atlas"}},
+         "mira set the monitor flag of rpms/atlas to True"),
+        ("pkgdb.package.koschei.update", {"agent": "mira", "status": False, "package": {"name": "atlas"}},
+         "mira set the koschei monitoring flag of rpms/atlas to False"),
+        ("pkgdb.branch.clone", {"agent": ["mira"], "package": "atlas", "branch": "f44", "master": "devel"},
+         "mira branched rpms/atlas f44 from devel"),
+        ("github.pull_request.opened", {**REPO, "action": "opened", "number": 7, "pull_request": {"title": "Draw"}},
+         "mira opened pull request #7 on lumen/atlas: Draw"),
+        ("github.pull_request.synchronize", {**REPO, "action": "synchronize", "number": 7},
+         "mira synchronized pull request #7 on lumen/atlas"),
+        ("github.create", {**REPO, "ref_type": "tag", "ref": "v2"}, 'mira created a new tag "v2" at lumen/atlas'),
+        ("github.star", {**REPO, "action": "started"}, "mira starred lumen/atlas"),
+        ("pagure.pull-request.new", {**PAGURE, "pullrequest": {"id": 7, "title": "Draw"}},
+         "mira opened pull request #7 on rpms/atlas: Draw"),
+        ("pagure.issue.new", {**PAGURE, "issue": {"id": 8, "title": "Broken"}},
+         'mira opened a new ticket rpms/atlas#8: "Broken"'),
+        ("pagure.issue.edit", {**PAGURE, "issue": {"id": 8}, "fields": ["title", "content"]},
+         "mira edited the content and title fields of ticket rpms/atlas#8"),
+        ("pagure.git.receive", {"agent": "mira", "repo": {"name": "atlas"}, "total_commits": 2, "branch": "main"},
+         "mira pushed 2 commits to atlas (main)"),
+        ("copr.build.start", {"user": "mira", "copr": "maps"}, "mira started a new build of the maps copr"),
+        ("copr.chroot.start", {"user": "mira", "copr": "maps", "chroot": "f44"},
+         "mira's maps copr started a new f44 chroot"),
+        ("koschei.package.state.change",
+         {"name": "atlas", "old": "ignored", "new": "ok", "collection_name": "Fedora 44"},
+         "atlas added to Koschei in Fedora 44"),
+        ("koschei.collection.state.change",
+         {"collection_name": "Fedora 44", "new": "unresolved", "koji_instance": "arm"},
+         "Fedora 44 buildroot was broken (arm)"),
+        ("irc.karma",
+         {"agent": "mira", "recipient": "tomas", "total": 3, "vote": 1, "channel": "#lumen", "line": "tomas++"},
+         'mira gave tomas(3) a karma cookie in #lumen.  "tomas++"'),
+        ("hubs.user.role.added", {"username": "mira", "hub_name": "maps", "role": "member"},
+         "mira has joined hub maps as member"),
+        ("waiverdb.waiver.new",
+         {"username": "mira", "result_id": 3, "product_version": "fedora-44", "comment": "flaky"},
+         'mira waived result 3 (fedora-44): "flaky"'),
+        ("odcs.compose.state-changed", {"compose": {"owner": "mira", "id": 4, "state_name": "done"}},
+         "mira's compose 4 entered the done state."),
+        ("kerneltest.upload.new", {"agent": "mira", "test": {"kernel_version": "6.18", "result": "PASS"}},
+         "mira ran a test of 6.18 (PASS)"),
+        ("fedbadges.person.rank.advance", {"person": {"nickname": "mira", "rank": 4}},
+         "mira moved to position 4 on the badges leaderboard"),
+        ("hotness.update.bug.file", {"trigger": {"topic": "org.release-monitoring.prod.anitya.project.map.new",
+                                                 "msg": {"message": {"new": "atlas"}}}, "bug": {"bug_id": 5}},
+         "the-new-hotness filed a bug on atlas"),
+        ("fmn.preference.update", {"openid": "mira.id.fedoraproject.org", "context": "irc", "changed": "enabled"},
+         "mira toggled their flow of irc messages"),
+        ("meetbot.meeting.item.agreed", {"owner": "mira", "channel": "#maps", "attendees": {"mira": 1},
+                                         "details": {"nick": "tomas", "line": "done"}},
+         'tomas noted agreement in a meeting in #maps: "done"'),
+        ("ci.pipeline.allpackages-pr.package.running",
+         {"rev": "PR-7", "namespace": "rpms", "repo": "atlas", "branch": "main", "status": "x"},
+         "Pull request 7 of package rpms/atlas is being built in the All Packages (PR) CI pipeline on branch main"),
+        ("compose.44.complete", {"branch": "44"},
+         "Completed Fedora, Fedora-Atomic, Fedora-Cloud or Fedora-Docker 44 compose"),
+        ("nagios.host.state.change", {"host": "web1", "state": "DOWN", "type": "ACKNOWLEDGEMENT",
+                                      "host_ack_author": "https://mira.id.fedoraproject.org/"},
+         "mira acknowledged that web1 is down"),
+        ("git.branch", {"agent": "mira", "name": "maps", "branch": "f44", "namespace": "modules"},
+         "mira created branch 'f44' for the 'modules/maps' package"),
+    ],
+)  # fmt: skip
+def test_what_no_shared_sample_shows(service: str, body: dict[str, Any], summary: str) -> None:
+    assert read(body, f"org.fedoraproject.prod.{service}").summary == summary

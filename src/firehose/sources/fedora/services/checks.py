@@ -114,11 +114,12 @@ PIPELINES: Final[Table] = {
 
 _JENKINS: Final = {
     "passed": ("built successfully", "success"),
-    "failed": ("build failed", "failure"),
+    "failed": ("failed to build", "failure"),
     "unstable": ("built with warnings", "failure"),
     "aborted": ("build aborted", "cancel"),
-    "notbuilt": ("was not built", "skipped"),
-    "start": ("build started", "running"),
+    "unknown": ("entered an unknown state", ""),
+    "notbuilt": ("did not build", "skipped"),
+    "start": ("started building", "running"),
 }
 
 

@@ -23,6 +23,11 @@ def _wiki_link(m: Body) -> str:
     return m("url").replace("http://", "https://", 1)
 
 
+def _uploaded(m: Body) -> str:
+    what = f'{m.need("title.mPrefixedText")} to the wiki: "{m("description")[:35]}..."'
+    return f"{m.need('user_text')} uploaded {what}"
+
+
 def _asked(m: Body) -> str:
     title, question = m.need("thread.title"), m("post.post_type") == "question"
     if m.is_true("created"):
@@ -63,10 +68,10 @@ ASK: Final[Table] = {
     ),
     "wiki.upload.complete": rule(
         "artifact.published",
-        '{user_text} uploaded "{title.mPrefixedText}" to the wiki',
-        "{url}",
+        _uploaded,
         people=lambda m: [m("user_text").lower()],
         project="wiki",
+        about="wiki/{title.mPrefixedText}",
     ),
     "askbot.post.edit": rule("thread.updated", _asked, _ask_link, **_ASK),
     "askbot.post.delete": rule("thread.deleted", _post_deleted, _ask_link, **_ASK),
@@ -128,7 +133,7 @@ FAS: Final[Table] = {
     ),
     "fedbadges.person.rank.advance": rule(
         "account.updated",
-        "{person.nickname}'s Badges rank changed from {old_rank} to {person.rank}",
+        "{person.nickname} moved to position {person.rank} on the badges leaderboard",
         "https://badges.fedoraproject.org/user/{person.nickname}",
         people="person.nickname",
         project="badges",
@@ -332,7 +337,9 @@ _FMN_LINK: Final = "https://apps.fedoraproject.org/notifications/"
 
 
 def _preference(m: Body) -> str:
-    what = "delivery details" if m("changed") == "details" else m("changed")
+    if m("changed") == "enabled":
+        return f"{_openid(m)} toggled their flow of {m('context')} messages"
+    what = {"details": "delivery details", "batch_values": "digest options"}.get(m("changed"), m("changed"))
     return f"{_openid(m)} updated their {m('context')} {what}"
 
 
@@ -391,6 +398,44 @@ def _mail_link(m: Body) -> str:
     return f"https://lists.fedoraproject.org/archives{found}" if found.startswith("/") else found
 
 
+_KERNEL: Final[dict[str, Any]] = {"people": "agent", "packages": lambda m: ["kernel"], "project": "kerneltest"}
+
+
+def _karma(m: Body) -> str:
+    what = "a karma cookie" if m("vote") == "1" else "negative karma"
+    said = f'.  "{m("line")}"' if m("line") else ""
+    return f"{m.need('agent')} gave {m.need('recipient')}({m('total')}) {what} in {m('channel')}{said}"
+
+
+def _hub_link(m: Body) -> str:
+    return m("hub_url") or f"https://hubs.fedoraproject.org/u/{m.need('username')}/"
+
+
+def _hub_people(m: Body) -> list[str]:
+    return [m("username"), m("hub_name") if m("hub_type") == "user" else ""]
+
+
+_HUB: Final[dict[str, Any]] = {"people": _hub_people, "about": "hub/{hub_name|username}", "project": "hubs"}
+HUBS: Final[Table] = {
+    "hubs.user.created": rule("account.created", "New Hubs user: {username}", _hub_link, **_HUB),
+    "hubs.user.role.added": rule("group.updated", "{username} has joined hub {hub_name} as {role}", _hub_link, **_HUB),
+    "hubs.user.role.changed": rule(
+        "group.updated", "{username}'s role on hub {hub_name} changed from {old_role} to {role}", _hub_link, **_HUB
+    ),
+    "hubs.user.role.removed": rule(
+        "group.updated", "{username}'s role {role} on hub {hub_name} was removed", _hub_link, **_HUB
+    ),
+    "hubs.hub.created": rule("group.created", "New hub: {hub_name}", _hub_link, **_HUB),
+    "hubs.hub.updated": rule("group.updated", "Hub {hub_name}'s configuration was changed", _hub_link, **_HUB),
+    "hubs.widget.updated": rule(
+        "group.updated",
+        'On hub {hub_name}, the configuration for widget "{widget_label}" was changed',
+        _hub_link,
+        **_HUB,
+    ),
+}
+
+
 def _college_link(m: Body) -> str:
     return m("link").replace("https://", "http://", 1)
 
@@ -403,24 +448,35 @@ OTHERS: Final[Table] = {
     "fmn.confirmation.update": rule(
         "account.updated", _fmn("the {changed} of one of {who}'s pending confirmations changed"), _FMN_LINK, **_FMN
     ),
-    "kerneltest.upload.new": rule(
+    "kerneltest.#": rule(
         "testsuiterun.finished",
-        "{agent} uploaded new kernel test results for {test.kernel_version}",
+        "{agent} ran a test of {test.kernel_version} ({test.result})",
         "https://apps.fedoraproject.org/kerneltest/kernel/{test.kernel_version}",
-        people="agent",
-        packages=lambda m: ["kernel"],
-        project="kerneltest",
+        **_KERNEL,
+        outcome=lambda m: {"PASS": "success", "FAIL": "failure"}.get(m("test.result").upper(), ""),
     ),
-    "kerneltest.release.*": rule(
+    "kerneltest.release.new": rule(
         "release.updated",
-        lambda m: (
-            f"{m.need('agent')} {'added a new' if m.topic[-1] == 'new' else 'edited a'} release "
-            f"for kerneltest: {m.need('release.releasenum')} {m('release.support')}"
-        ),
+        "{agent} added a new release for kerneltest: {release.releasenum} {release.support}",
         "https://apps.fedoraproject.org/kerneltest/stats",
-        people="agent",
-        packages=lambda m: ["kernel"],
-        project="kerneltest",
+        **_KERNEL,
+    ),
+    "kerneltest.release.edit": rule(
+        "release.updated",
+        "{agent} edited the {release.releasenum}-{release.support} release for kerneltest",
+        "https://apps.fedoraproject.org/kerneltest/stats",
+        **_KERNEL,
+    ),
+    "irc.karma": rule(
+        "badge.awarded",
+        _karma,
+        "https://badges.fedoraproject.org/user/{recipient}",
+        people="agent recipient",
+        about="user/{recipient}",
+        project="irc",
+    ),
+    "fmn.rule.update": rule(
+        "account.updated", _fmn("{who} updated the {changed} on a fmn {context} rule"), _FMN_LINK, **_FMN
     ),
     "fedoratagger.tag.update": rule("artifact.tagged", _voted, _tag_link, **_TAG),
     "fedoratagger.tag.create": rule(
@@ -470,4 +526,4 @@ OTHERS: Final[Table] = {
         project="fedoracollege",
     ),
 }
-TABLE: Final[Table] = {**ASK, **FAS, **CALENDARS, **ELECTIONS, **MEETINGS, **OTHERS}
+TABLE: Final[Table] = {**ASK, **FAS, **CALENDARS, **ELECTIONS, **MEETINGS, **HUBS, **OTHERS}

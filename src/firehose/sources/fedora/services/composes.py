@@ -253,10 +253,7 @@ def _netblocks(m: Body) -> str:
 
 def _atomic(words: str) -> Callable[[Body], str]:
     def line(m: Body) -> str:
-        release = next(
-            (found for arch in m.keys("") for name in m.keys(arch) if (found := m(f"{arch}.{name}.release"))), ""
-        )
-        return words.replace("[release]", f"Fedora {release}" if release else "Fedora")
+        return words.replace("[release]", m("x86_64.atomic_raw.release") or m("atomic_raw.release"))
 
     return line
 
@@ -309,7 +306,8 @@ TABLE: Final[Table] = {
     "releng.atomic.twoweek.begin": rule(
         "pipelinerun.started",
         _atomic(
-            "Release engineering scripts started evaluating a new set of builds for a [release] Atomic Host release"
+            "Release engineering scripts started evaluating a new set of builds for a Fedora [release] "
+            "Atomic Host release"
         ),
         _ATOMIC_LINK,
         project="releng",
@@ -317,7 +315,7 @@ TABLE: Final[Table] = {
     ),
     "releng.atomic.twoweek.complete": rule(
         "artifact.published",
-        _atomic("A new [release] Atomic Host release is available for download"),
+        _atomic("A new release of Fedora [release] Atomic Host is ready"),
         _ATOMIC_LINK,
         project="releng",
         about="releng/atomic",

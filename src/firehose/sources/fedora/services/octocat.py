@@ -69,18 +69,17 @@ def _gh_link(m: Body) -> str:
 
 
 def _gh_issue(m: Body) -> str:
-    action = m("action") or m.topic[-1]
-    label = m("label.name")
-    verb = {"labeled": f"added label {label} to", "unlabeled": f"removed label {label} from"}.get(action, action)
-    if action in ("assigned", "unassigned") and (who := m("assignee.login")):
-        verb = f"assigned {_login(m, who)} to" if action == "assigned" else f"unassigned {_login(m, who)} from"
-    return _gh(f"{{who}} {verb} issue #{{n}} on {{repo}}")(m)
+    action, label = m("action") or m.topic[-1], m("label.name")
+    verb = f"added label {label} to" if action == "labeled" and label else action
+    title = f": {m('issue.title')}" if action == "opened" else ""
+    return _gh(f"{{who}} {verb} issue #{{n}} on {{repo}}")(m) + title
 
 
 def _gh_pull(m: Body) -> str:
-    action, label = m("action") or m.topic[-1], m("label.name")
-    verb = {"labeled": f"added label {label} to", "unlabeled": f"removed label {label} from"}.get(action, action)
-    return _gh(f"{{who}} {verb} pull request #{{n}} on {{repo}}")(m)
+    action = m("action") or m.topic[-1]
+    verb = "synchronized" if action == "synchronize" else action
+    title = f": {m('pull_request.title')}" if action == "opened" else ""
+    return _gh(f"{{who}} {verb} pull request #{{n}} on {{repo}}")(m) + title
 
 
 def _gh_review(m: Body) -> str:
@@ -89,8 +88,9 @@ def _gh_review(m: Body) -> str:
         "approved": "approved the changes on",
         "changes_requested": "requested changes on",
         "dismissed": "dismissed a review on",
-    }
-    return _gh(f"{{who}} {verb.get(state, 'commented on')} PR #{{n}} on {{repo}}")(m)
+    }.get(state, "commented on")
+    pending = " which is in pending state" if state == "pending" else ""
+    return _gh(f"{{who}} {verb} PR #{{n}} on {{repo}}")(m) + pending
 
 
 def _gh_number(m: Body) -> str:

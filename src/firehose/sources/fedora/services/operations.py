@@ -68,7 +68,7 @@ def _what(m: Body) -> str:
     return "report" if m.topic[1] == "report" else "problem"
 
 
-_FAF: Final[dict[str, Any]] = {"packages": "components[]", "project": "faf"}
+_FAF: Final[dict[str, Any]] = {"people": "maintainers[]", "actor": "-", "packages": "components[]", "project": "faf"}
 TABLE: Final[Table] = {
     "ansible.playbook.start": rule(
         "pipelinerun.started",

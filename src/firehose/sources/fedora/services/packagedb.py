@@ -36,7 +36,7 @@ def _owner(m: Body) -> str:
 
 def _people(m: Body) -> list[str]:
     """The agent, and for the database's first years whose rights changed."""
-    found = [_agent(m), m("username")]
+    found = [_agent(m), m("username"), m("acl.fas_name")]
     return [name for name in found if name and name != "orphan"]
 
 
@@ -80,12 +80,10 @@ def _critpath(m: Body) -> str:
 
 
 def _monitor(m: Body) -> str:
-    status = m("status")
-    to = f"to {status}" if status not in ("true", "false") else "on" if status == "true" else "off"
+    flag = "koschei monitoring" if "koschei" in m.topic else "monitor"
+    status = m.need("status")
     return (
-        f"{_agent(m)} set the monitor flag of {_path(m)} {to}"
-        if status
-        else f"{_agent(m)} set the monitor flag of {_path(m)}"
+        f"{_agent(m)} set the {flag} flag of {_path(m)} to {status.title() if status in ('true', 'false') else status}"
     )
 
 
@@ -97,7 +95,6 @@ def _removed(m: Body) -> str:
 _ACTIONS: Final = {
     "request.package": "package request",
     "request.branch": "branch request",
-    "request.unretire": "unretirement request",
 }
 
 
@@ -106,6 +103,7 @@ def _action(m: Body) -> str:
     return (
         f"{_agent(m)} changed {m.need('action.user')}'s {action} for {_path(m)} "
         f"in {m.need('action.collection.branchname')} from {m('old_status')} to {m('new_status')}"
+        + (f" with message: {m('action.message')}" if m("action.message") else "")
     )
 
 
@@ -114,7 +112,7 @@ def _link(m: Body) -> str:
 
 
 def _packages(m: Body) -> list[str]:
-    return [_name(m)]
+    return [_name(m)] if _path(m).startswith("rpms/") else []
 
 
 _PKG: Final[dict[str, Any]] = {
@@ -154,12 +152,13 @@ TABLE: Final[Table] = {
     "pkgdb.package.delete": _row("package.deleted", "[who] deleted the '[p]' package from the pkgdb"),
     "pkgdb.package.critpath.update": _row("package.updated", _critpath),
     "pkgdb.package.monitor.update": _row("package.updated", _monitor),
-    "pkgdb.package.branch.new": _row("branch.created", "[who] created the branch '[b]' for the package '[p]'"),
+    "pkgdb.package.koschei.update": _row("package.updated", _monitor),
+    "pkgdb.package.branch.new": _row("branch.created", "[who] created the branch '[b]' for the package '[p]'", _link),
     "pkgdb.package.branch.delete": _row("branch.deleted", "[who] deleted the [b] branch of the '[p]' package"),
     "pkgdb.package.branch.request": _row(
-        "branch.requested", "[who] requested branch {collection_to.branchname} for package [p]"
+        "branch.requested", "[who] requested branch {collection_to.branchname} for package [p]", _link
     ),
-    "pkgdb.package.new.request": _row("package.requested", "[who] requested package [p] on branch [b]"),
+    "pkgdb.package.new.request": _row("package.requested", "[who] requested package [p] on branch [b]", _link),
     "pkgdb.package.unretire.request": _row("package.requested", "[who] asks that [p] be unretired on [b]"),
     "pkgdb.admin.action.status.update": _row("package.updated", _action, _link),
     "pkgdb.branch.clone": _row("branch.created", "[who] branched [p] {branch} from {master}", _link),

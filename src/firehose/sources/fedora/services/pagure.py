@@ -42,7 +42,7 @@ def _project(m: Body) -> str:
 def _home(m: Body) -> str:
     """The forge that a message comes from: Pagure itself, or Fedora's package sources."""
     if m.told.topic.startswith("io.pagure."):
-        return "https://pagure.io"
+        return f"https://{'stg.' if m.told.staging else ''}pagure.io"
     return f"https://src.{'stg.' if m.told.staging else ''}fedoraproject.org"
 
 
@@ -77,7 +77,7 @@ def _pr_link(m: Body) -> str:
     where = f"{_home(m)}/{_project(m)}/pull-request/{_number(m)}"
     if "comment" not in m.topic:
         return where
-    comment = m("comment.id") or next((one("id") for one in reversed(m.each(f"{_pr(m)}.comments"))), "")
+    comment = next((one("id") for one in reversed(m.each(f"{_pr(m)}.comments"))), "") or m("comment.id")
     return f"{where}#comment-{comment}" if comment else where
 
 
@@ -142,7 +142,7 @@ def _received(m: Body) -> str:
         return f'{who} pushed to {_project(m)} ({branch(m.need("commit.branch"))}). "{told}"'
     count = m("total_commits")
     commits = "commit" if count == "1" else "commits"
-    return f"{m.need('agent')} pushed {count} {commits} on {_project(m)} (branch: {branch(m.need('branch'))})"
+    return f"{m.need('agent')} pushed {count} {commits} to {_project(m)} ({branch(m.need('branch'))})"
 
 
 def _receiver(m: Body) -> list[str]:
@@ -166,17 +166,16 @@ def _pushed(m: Body) -> str:
 
 def _flag_commit(m: Body) -> str:
     return (
-        f"{m.need('flag.username')} {'updated' if 'updated' in m.topic else 'added'} a flag on the commit "
+        f"{m.need('flag.username')} {'updated its' if 'updated' in m.topic else 'added a'} flag on the commit "
         f"{m.need('flag.commit_hash')[:8]} of the project {_project(m)}"
     )
 
 
-def _assignee(m: Body) -> str:
-    return m(f"{_pr(m)}.assignee.name") or m("new_assignee") or m.need(f"{_pr(m)}.assignee")
-
-
-def _pr_assigned(m: Body) -> str:
-    return f"{m.need('agent')} assigned PR {_project(m)}#{_number(m)} to {_assignee(m)}"
+def _assigned(m: Body) -> str:
+    """Who a ticket or a pull request was given to, when it says so."""
+    what, where = ("ticket", "issue") if "issue" in m.topic else ("PR", _pr(m))
+    to = m(f"{where}.assignee.name")
+    return f"{m.need('agent')} assigned {what} {_project(m)}#{_number(m)}{f' to {to}' if to else ''}"
 
 
 _P: Final[dict[str, Any]] = {"people": "agent", "project": _project}
@@ -203,7 +202,9 @@ def _fields(m: Body) -> str:
 TABLE: Final[Table] = {
     "pagure.project.new": _proj("repository.created", '{who} created a new project "{p}"'),
     "pagure.project.edit": _proj("repository.modified", _fields),
-    "pagure.project.deleted": _proj("repository.deleted", '{who} deleted the project "{p}"'),
+    "pagure.project.deleted": rule(
+        "repository.deleted", _says('{who} deleted the project "{p}"'), _home, **_P, about=_project
+    ),
     "pagure.project.forked": _proj("repository.forked", _forked),
     "pagure.project.user.added": _proj("repository.modified", _access('"{new_user}" to project {p}')),
     "pagure.project.user.removed": _proj("repository.modified", '{who} removed "{removed_user}" from the project {p}'),
@@ -230,7 +231,7 @@ TABLE: Final[Table] = {
     ),
     "pagure.issue.tag.added": _issue("ticket.updated", _tags("tagged ticket {p}#{n}: [tags]")),
     "pagure.issue.tag.removed": _issue("ticket.updated", _tags("removed the [tags] tags from ticket {p}#{n}")),
-    "pagure.issue.assigned.added": _issue("ticket.updated", "{who} assigned ticket {p}#{n} to {issue.assignee.name}"),
+    "pagure.issue.assigned.added": _issue("ticket.updated", _assigned),
     "pagure.issue.assigned.reset": _issue("ticket.updated", "{who} reset the assignee of ticket {p}#{n}"),
     "pagure.issue.dependency.added": _issue(
         "ticket.updated", "{who} added ticket {p}#{n} as a dependency of ticket {p}#{added_dependency}"
@@ -238,7 +239,7 @@ TABLE: Final[Table] = {
     "pagure.issue.dependency.removed": _issue(
         "ticket.updated", "{who} removed ticket {p}#{n} as a dependency of ticket {p}#{removed_dependency}"
     ),
-    "pagure.pull-request.new": _pull("change.created", '{who} opened pull request #{n} on {p}: "{pullrequest.title}"'),
+    "pagure.pull-request.new": _pull("change.created", "{who} opened pull request #{n} on {p}: {pullrequest.title}"),
     "pagure.pull-request.closed": rule(
         "change", _closed, _pr_link, **_PULL, outcome=lambda m: "success" if m.is_true("merged") else "cancel"
     ),
@@ -247,18 +248,19 @@ TABLE: Final[Table] = {
     "pagure.pull-request.comment.edited": _pull("comment.updated", "{who} edited a comment on PR #{n} on {p}"),
     "pagure.pull-request.flag.added": _pull("change.reviewed", '{flag.username} flagged {p}#{n} with "{flag.comment}"'),
     "pagure.pull-request.flag.updated": _pull(
-        "change.reviewed", '{flag.username} updated the flags on {p}#{n} with "{flag.comment}"'
+        "change.reviewed", '{flag.username} updated the flags on {p}#{n} with: "{flag.comment}"'
     ),
     "pagure.pull-request.tag.added": _pull("change.updated", _pr_tags),
     "pagure.pull-request.tag.removed": _pull(
         "change.updated", _tags("removed the [tags] tags from pull-request {p}#{n}")
     ),
+    "pagure.pull-request.updated": _pull("change.updated", "Pull-request #{n} has been updated"),
     "pagure.pull-request.rebased": _pull("change.updated", "Pull-request #{n} has been rebased"),
     "pagure.pull-request.initial_comment.edited": _pull(
         "change.updated", "{who} edited the initial comment of PR #{n} on {p}"
     ),
-    "pagure.pull-request.assigned.added": _pull("change.updated", _pr_assigned),
-    "pagure.request.assigned.added": _pull("change.updated", _pr_assigned),
+    "pagure.pull-request.assigned.added": _pull("change.updated", _assigned),
+    "pagure.request.assigned.added": _pull("change.updated", _assigned),
     "pagure.pull-request.assigned.reset": _pull("change.updated", "{who} reset the assignee of PR {p}#{n}"),
     "pagure.request.assigned.reset": _pull("change.updated", "{who} reset the assignee of PR {p}#{n}"),
     "pagure.commit.flag.*": rule(

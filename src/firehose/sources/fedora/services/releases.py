@@ -136,17 +136,18 @@ _BUILDS: Final = ("started", "completed", "deleted", "cancelled", "failed")
 _REASONS: Final = {
     "anitya": "release-monitoring.org doesn't know what that project is called in Fedora land",
     "bugzilla": "a bugzilla ticket had already been filed",
-    "pkgdb": "pkgdb says the package owner is not interested in bugs being filed",
-    "pkgdb/bugzilla": "pkgdb says the package owner is not interested in bugs being filed",
-    "rawhide": "rawhide already has that version or a newer one",
+    "pkgdb": "pkgdb says the maintainers are not interested in bugs being filed",
+    "rawhide": "no rawhide version of the package could be found yet",
 }
 _T: Final = "trigger.msg."
 
 
 def _hot(m: Body) -> list[str]:
     """The packages that what set hotness off was about."""
+    if m("trigger.topic").endswith(".project.map.new"):
+        return [m(f"{_T}message.new")]
     if "anitya" in m("trigger.topic"):
-        return _fedora(m, f"{_T}message.packages")
+        return _fedora(m, f"{_T}message.packages") or _fedora(m, f"{_T}packages")
     named = m(f"{_T}package_listing.package.name")
     if named or "buildsys.build" in m("trigger.topic"):
         return [named or m(f"{_T}name")]

@@ -24,13 +24,18 @@ def _committer(m: Body) -> str:
 
 
 def _git_receive(m: Body) -> str:
-    repo = "/".join(part for part in (m("commit.namespace"), m.need("commit.repo")) if part)
+    repo = "/".join(part for part in (m("commit.namespace"), _repo(m)) if part)
     told = headline(m("commit.summary"), m("commit.message"))
     return f'{_committer(m)} pushed to {repo} ({m.need("commit.branch")}).  "{told}"'
 
 
 def _git_namespace(m: Body) -> str:
-    return f"{m('commit.namespace') or 'rpms'}/{m.need('commit.repo')}"
+    return f"{m('commit.namespace') or 'rpms'}/{_repo(m)}"
+
+
+def _repo(m: Body) -> str:
+    """Older messages have it in the topic alone."""
+    return m("commit.repo") or ".".join(m.topic[2:-1])
 
 
 _RECEIVE: Final = rule(
@@ -38,7 +43,7 @@ _RECEIVE: Final = rule(
     _git_receive,
     lambda m: f"{SRC}/{_git_namespace(m)}/c/{m.need('commit.rev')}?branch={m.need('commit.branch')}",
     people=_commit_people,
-    packages="commit.repo",
+    packages=lambda m: [_repo(m)] if m("commit.namespace") in ("", "rpms", "rpms-checks") else [],
     about="commit/{commit.rev}",
     project=_git_namespace,
 )
@@ -52,26 +57,31 @@ def _branched(m: Body) -> tuple[str, str]:
     return ".".join(rest[:-1]), rest[-1]
 
 
+def _branch_path(m: Body) -> str:
+    return f"{m('namespace') or 'rpms'}/{_branched(m)[0]}"
+
+
 def _branch_words(m: Body) -> str:
     name, made = _branched(m)
-    return f"{m.need('agent')} created branch '{made}' for the '{name}' package"
+    space = f"{m('namespace')}/" if m("namespace") else ""
+    return f"{m.need('agent')} created branch '{made}' for the '{space}{name}' package"
 
 
 _BRANCH: Final = rule(
     "branch.created",
     _branch_words,
-    lambda m: f"{SRC}/rpms/{_branched(m)[0]}/commits/{_branched(m)[1]}",
+    lambda m: f"{SRC}/{_branch_path(m)}/commits/{_branched(m)[1]}",
     people="agent",
-    packages=lambda m: [_branched(m)[0]],
-    about=lambda m: f"rpms/{_branched(m)[0]}@refs/heads/{_branched(m)[1]}",
-    project=lambda m: f"rpms/{_branched(m)[0]}",
+    packages=lambda m: [_branched(m)[0]] if m("namespace") in ("", "rpms", "rpms-checks") else [],
+    about=lambda m: f"{_branch_path(m)}@refs/heads/{_branched(m)[1]}",
+    project=lambda m: _branch_path(m),
 )
 
 
 def _unbranched(m: Body) -> str:
     count = len(m.names("unbranchedPackages"))
-    errors = f"{count} error{'' if count == 1 else 's'}"
-    return f"run of pkgdb2branch started by {m.need('agent')} completed with {errors}"
+    errors = f" with {count} error{'' if count == 1 else 's'}" if count else ""
+    return f"run of pkgdb2branch started by {m.need('agent')} completed{errors}"
 
 
 def _lookaside(m: Body) -> str:
@@ -126,7 +136,7 @@ GIT: Final[Table] = {
     "git.lookaside.new": rule(
         "artifact.published",
         "{agent} uploaded {filename} for {name}",
-        f"{SRC}/lookaside/pkgs/{{name}}/{{filename}}/{{md5sum}}/{{filename}}",
+        _lookaside,
         people="agent",
         packages="name",
         project="rpms/{name}",
@@ -176,11 +186,24 @@ def _hosted(m: Body) -> str:
     return path.removeprefix("/srv/git/").removeprefix("/git/")
 
 
-_T: Final[dict[str, Any]] = {"people": "agent", "project": "trac/{instance.project_name}"}
+_T: Final[dict[str, Any]] = {"people": lambda m: _trac_people(m), "project": "trac/{instance.project_name}"}
 _TICKET: Final = {**_T, "about": "trac/{instance.project_name}#{ticket.id}"}
 _WIKI: Final = {**_T, "about": "trac/{instance.project_name}/wiki/{page.name}"}
 _TICKET_LINK: Final = "{instance.base_url}ticket/{ticket.id}"
-_WIKI_LINK: Final = "{instance.base_url}wiki/{page.name}"
+
+
+def _wiki_link(m: Body) -> str:
+    """The page, and what changed on it when it has a version."""
+    where = f"{m.need('instance.base_url').rstrip('/')}/wiki/{m.need('page.name')}"
+    version = m("page.version")
+    changed = version not in ("", "0") and m.topic[-1] not in ("rename", "new")
+    return f"{where}?action=diff&version={version}" if changed else where
+
+
+def _trac_people(m: Body) -> list[str]:
+    found = [m(path).strip() for path in ("agent", "page.author", "ticket.owner", "ticket.reporter")]
+    return [*found, *(name.strip() for name in m("ticket.cc").split(","))]
+
 
 TRAC: Final[Table] = {
     "trac.ticket.new": rule(
@@ -192,38 +215,38 @@ TRAC: Final[Table] = {
     "trac.ticket.update": rule("ticket.updated", _trac_ticket, _TICKET_LINK, **_TICKET),
     "trac.ticket.delete": rule(
         "ticket.deleted",
-        "{agent} deleted a ticket on the {instance.project_name} trac instance",
+        "{agent} straight-up deleted a ticket on the {instance.project_name} trac instance",
         _TICKET_LINK,
         **_TICKET,
     ),
     "trac.wiki.page.new": rule(
         "wikipage.created",
         "{agent} created a new '{page.name}' wiki page on the {instance.project_name} trac instance",
-        _WIKI_LINK,
+        _wiki_link,
         **_WIKI,
     ),
     "trac.wiki.page.update": rule(
         "wikipage.updated",
         "{agent} updated the '{page.name}' wiki page on the {instance.project_name} trac instance",
-        _WIKI_LINK,
+        _wiki_link,
         **_WIKI,
     ),
     "trac.wiki.page.delete": rule(
         "wikipage.deleted",
         "{agent} straight-up deleted the '{page.name}' wiki page on the {instance.project_name} trac instance",
-        _WIKI_LINK,
+        _wiki_link,
         **_WIKI,
     ),
     "trac.wiki.page.version.delete": rule(
         "wikipage.updated",
         "{agent} deleted a version of the '{page.name}' wiki page on the {instance.project_name} trac instance",
-        _WIKI_LINK,
+        _wiki_link,
         **_WIKI,
     ),
     "trac.wiki.page.rename": rule(
         "wikipage.updated",
         "{agent} renamed the wiki page '{old_name}' to '{page.name}' on the {instance.project_name} trac instance",
-        _WIKI_LINK,
+        _wiki_link,
         **_WIKI,
     ),
     "trac.git.receive": rule(
@@ -258,6 +281,10 @@ def _bug_people(m: Body) -> list[str]:
 
 
 def _component(m: Body) -> list[str]:
+    return [name for name in _components(m) if name != "Package Review"]
+
+
+def _components(m: Body) -> list[str]:
     found = m.at("bug.component")
     if found.is_object():
         return [m("bug.component.name")]
@@ -275,6 +302,8 @@ def _changed(m: Body) -> str:
 
 def _bug_words(m: Body) -> str:
     what = f"RHBZ#{m.need('bug.id')} '{short(m('bug.summary'), 40)}'"
+    if not m.at("comment").is_object() and not m.at("event").is_object():
+        return f"{_who(m)} updated {what}"
     if m.at("comment").is_object():
         return f"{m.account(m('comment.author')) or _who(m)} commented on {what}"
     return f"{_who(m)} updated {_changed(m)} on {what}"

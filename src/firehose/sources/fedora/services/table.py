@@ -12,6 +12,7 @@ from typing import Final
 
 from firehose.errors import Refused
 from firehose.sources.fedora.services import (
+    builders,
     builds,
     checks,
     community,
@@ -28,7 +29,19 @@ from firehose.sources.fedora.wire import Told
 
 TABLE: Final[Table] = {
     topic: rule
-    for part in (releases, builds, checks, composes, pagure, octocat, repositories, packagedb, community, operations)
+    for part in (
+        releases,
+        builds,
+        builders,
+        checks,
+        composes,
+        pagure,
+        octocat,
+        repositories,
+        packagedb,
+        community,
+        operations,
+    )
     for topic, rule in part.TABLE.items()
 }
 KINDS: Final = {topic: kinds(found.kind) for topic, found in sorted(TABLE.items())}
