@@ -238,7 +238,23 @@ class Znodes:
     timeout: float = 10.0
 
 
-Hold = Poll | Mailbox | Queue | Znodes
+@dataclass(frozen=True)
+class JsonLines:
+    """An answer over HTTP that goes on for ever: the source's `step` says of each line whether it is a delivery, and
+    where the cursor is after it.
+
+    request: what to ask for, from a cursor ("" at the first time). restart: the cursor to go on from when the server
+    does not take the one that it was given, from the answer's body; "" when that was not the trouble. origin: the
+    cursor before everything. silence: seconds without a byte after which the connection is dead.
+    """
+
+    request: Callable[[str], Request]
+    restart: Callable[[bytes], str]
+    origin: str = "0"
+    silence: float = 45.0
+
+
+Hold = Poll | Mailbox | Queue | Znodes | JsonLines
 """What a source can ask to be held, other than SSH lines."""
 
 

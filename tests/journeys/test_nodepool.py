@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import zlib
+from pathlib import Path
 from typing import Any
 
 import httpx
 from tests.journeys.reader import listening, search, source, until
 from tests.servers.zookeeper import ZooKeeper
 
-from firehose.testing import HubProcess, StartHub
+from firehose.testing import HubProcess, StartHub, peer
 
 SETTINGS = '[sources.nodes]\nkind = "nodepool"\nurl = "https://zuul.lumen.example"\nzookeeper = "{hosts}"\n'
 REQUEST = "/nodepool/requests/100-0000000007"
@@ -173,3 +175,37 @@ def test_zuuls_launcher_keeps_packed_records(start_hub: StartHub, zookeeper: Zoo
     quarantine = httpx.get(f"{hub.url}/v1/quarantine", headers=login).json()
     assert "/zuul/nodes/nodes/b2 holds no record" in json.dumps(quarantine)
     assert "not-for-you" not in json.dumps([quarantine, hub.get(f"/v1/graph/zuul-event/{EVENT}")])
+
+
+def test_what_zuuls_own_classes_write_is_read(start_hub: StartHub, zookeeper: ZooKeeper) -> None:
+    command = [peer("zuul"), str(Path(__file__).with_name("zuul_launcher.py")), zookeeper.hosts, EVENT, BUILDSET]
+    hub = start_hub(SETTINGS.format(hosts=zookeeper.hosts))
+    connected(hub)
+    counts = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+    with (
+        listening(hub, "events/nodes/#") as reader,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as zuul,
+    ):
+        assert zuul.stdin is not None
+        assert zuul.stdout is not None
+        ids = []
+        for count in counts:
+            zuul.stdin.write("on\n")
+            zuul.stdin.flush()
+            ids.append(json.loads(zuul.stdout.readline()))
+            events = reader.wait(count)
+        zuul.stdin.close()
+    assert told(events) == [
+        ("environment.requested", "requested"), ("environment.accepted", "accepted"),
+        ("environment.created", "requested"), ("environment.modified", "building"), ("environment.modified", "ready"),
+        ("environment.fulfilled", "fulfilled"), ("environment.modified", "in-use"), ("environment.modified", "used"),
+        ("environment.deleted", "gone"), ("artifact.packaged", "ready"), ("taskrun.started", "uploading"),
+        ("artifact.published", "ready"),
+    ]  # fmt: skip
+    request, node = ids[0], ids[3]
+    assert [event["subject"] for event in events[:4]] == [*[f"noderequest/{request}"] * 2, *[f"node/{node}"] * 2]
+    wanted = {f"noderequest/{request}", f"buildset/{BUILDSET}", f"zuul-event/{EVENT}"}
+    assert all(wanted <= set(event["refs"].split()) for event in events[3:5] + events[6:9])
+    assert events[4]["summary"].startswith(f"Node {node} (trixie, cloud-b) is ready after ")
+    assert events[-1]["refs"] == "image/33cc44dd"
+    assert "not-for-you" not in json.dumps(events)

@@ -25,8 +25,8 @@ from firehose.intake.poll import Fetch, fetcher, look
 from firehose.intake.session import Doors
 from firehose.intake.spool import Spool
 from firehose.plumbing.clock import Now
-from firehose.plumbing.http import Answer, Client
-from firehose.source import Hold, Mailbox, Poll, Queue, Request, Znodes
+from firehose.plumbing.http import Answer, Client, Limits
+from firehose.source import Hold, JsonLines, Mailbox, Poll, Queue, Request, Znodes
 
 BUCKET: Final = "connections"
 
@@ -97,7 +97,8 @@ def connections(instances: Mapping[str, Instance], hub: Parts, folder: Path, now
 def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
     """What can be asked again waits at the service while the stream is away, so it needs no spool."""
     urls = [request.url for request in hold.requests("")] if isinstance(hold, Poll) else []
-    fetch, client = fetcher(instance.settings, urls)
+    limits = Limits(read=hold.silence) if isinstance(hold, JsonLines) else None
+    fetch, client = fetcher(instance.settings, urls, limits)
     doors = _doors(instance, hub, None, fetch)
 
     async def ask(request: Request, conditions: Mapping[str, str]) -> Answer:
@@ -121,6 +122,10 @@ def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
 
             shelf = Shelf(hub[1], instance.name)
             return Held(instance.name, TreeReader(instance, hold, doors, shelf, now), None, client)
+        case JsonLines():
+            from firehose.intake.flow import FlowReader
+
+            return Held(instance.name, FlowReader(instance, hold, doors, client, now), None, client)
 
 
 def _doors(instance: Instance, hub: Parts, spool: Spool | None, fetch: Fetch) -> Doors:

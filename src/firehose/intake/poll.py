@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from firehose.errors import GiveUp, Refused, TryLater
-from firehose.plumbing.http import Answer, Client
+from firehose.plumbing.http import Answer, Client, Limits
 from firehose.settings import secret
 from firehose.source import Gap, Request, SourceKind
 
@@ -34,11 +34,11 @@ class Recovered(msgspec.Struct, frozen=True):
     later: bool = False
 
 
-def fetcher(settings: Any, urls: Sequence[str] = ()) -> tuple[Fetch, Client]:
+def fetcher(settings: Any, urls: Sequence[str] = (), limits: Limits | None = None) -> tuple[Fetch, Client]:
     """Fetches requests of one source. Hosts that the operator named, its own and those of `urls`, are trusted even if
     they are inside."""
     own = (urlsplit(url).hostname for url in (settings.url, *urls))
-    client = Client([host for host in own if host])
+    client = Client([host for host in own if host], limits=limits)
 
     async def fetch(request: Request) -> bytes:
         return await ask(client, request, settings)
@@ -53,26 +53,34 @@ async def ask(client: Client, request: Request, settings: Any) -> bytes:
 
 async def look(client: Client, request: Request, settings: Any, conditions: Mapping[str, str]) -> Answer:
     """A successful answer, or with `conditions` (headers) one with status 304 or 410."""
-    headers = {**request.headers, **conditions}
+    answer = await client.get(request.url, dressed(request, settings, conditions))
+    if answer.status == 200 or (conditions and answer.status in (304, 410)):
+        return answer
+    raise problem(request.url, answer.status, answer.headers)
+
+
+def dressed(request: Request, settings: Any, more: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a request, with its secret."""
+    headers = {**request.headers, **more}
     if request.user or any("{secret}" in value for value in headers.values()):
         word = secret(settings, request.secret).decode()
         headers = {name: value.replace("{secret}", word) for name, value in headers.items()}
         if request.user:
             login = base64.b64encode(f"{request.user}:{word}".encode()).decode()
             headers["Authorization"] = f"Basic {login}"
-    answer = await client.get(request.url, headers)
-    if answer.status == 200 or (conditions and answer.status in (304, 410)):
-        return answer
-    where = urlsplit(request.url)
-    said = f"{where.hostname}{where.path} answered {answer.status}"
-    if answer.status in (301, 302, 303, 307, 308):
-        said += (
-            f" and points to {answer.headers.get('location', '')[:200]!r}: if that is right, enter it in the settings"
-        )
-    if answer.status == 429 or answer.status >= 500:
-        after = answer.headers.get("retry-after", "")
-        raise TryLater(said, after=min(float(after), 3_600.0) if after.isdigit() else 30.0)
-    raise GiveUp(said)
+    return headers
+
+
+def problem(url: str, status: int, headers: Mapping[str, str]) -> TryLater | GiveUp:
+    """What an answer means that is no success."""
+    where = urlsplit(url)
+    said = f"{where.hostname}{where.path} answered {status}"
+    if status in (301, 302, 303, 307, 308):
+        said += f" and points to {headers.get('location', '')[:200]!r}: if that is right, enter it in the settings"
+    if status == 429 or status >= 500:
+        after = headers.get("retry-after", "")
+        return TryLater(said, after=min(float(after), 3_600.0) if after.isdigit() else 30.0)
+    return GiveUp(said)
 
 
 async def recover(kind: SourceKind, gap: Gap, settings: Any, fetch: Fetch) -> Recovered:

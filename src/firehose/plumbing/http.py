@@ -13,7 +13,8 @@ import asyncio
 import socket
 import ssl
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import aiohttp
@@ -28,6 +29,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 ANSWER_LIMIT: Final = 16 * 2**20
 HOSTS: Final = 64
 _AGENT: Final = "firehose"
+_Asked = AbstractAsyncContextManager[aiohttp.ClientResponse]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -36,6 +38,36 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     headers: dict[str, str]
     body: bytes
+
+
+class Flow:
+    """An answer whose body comes as long as the server likes. status, headers: as in `Answer`."""
+
+    def __init__(self, response: aiohttp.ClientResponse, host: str, limits: Limits) -> None:
+        self.status = response.status
+        self.headers = {name.lower(): value for name, value in response.headers.items()}
+        self._response = response
+        self._host = host
+        self._limits = limits
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes; `TryLater` when the connection breaks, or nothing came for `Limits.read` seconds."""
+        try:
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+        except TimeoutError:
+            raise TryLater(f"{self._host} said nothing for {self._limits.read:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise TryLater(f"{self._host}: {str(error) or type(error).__name__}") from None
+
+    async def body(self) -> bytes:
+        """The whole body, for an answer that is none of those."""
+        found = bytearray()
+        async for chunk in self.chunks():
+            found += chunk
+            if len(found) > self._limits.answer:
+                raise GiveUp(f"{self._host} answered with more than {self._limits.answer} bytes")
+        return bytes(found)
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -92,6 +124,38 @@ class Client:
         except TimeoutError:
             raise TryLater(f"{host} did not answer within {self._limits.total:g} s") from None
 
+    @asynccontextmanager
+    async def open(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Flow]:
+        """GET, for an answer that is read while it comes. `Limits.total` holds until it begins."""
+        target = _parse(url)
+        host = target.raw_host or ""
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._limits.total):
+                    places = await self.checked(host, target.port or 0)
+                    asked = ("GET", dict(headers or {}), None)
+                    response = await self._begin(places, target, asked, stack)
+            except TimeoutError:
+                raise TryLater(f"{host} did not answer within {self._limits.total:g} s") from None
+            yield Flow(response, host, self._limits)
+
+    async def _begin(
+        self,
+        places: Sequence[str],
+        target: URL,
+        what: tuple[str, dict[str, str], bytes | None],
+        stack: AsyncExitStack,
+    ) -> aiohttp.ClientResponse:
+        failure = ""
+        for place in places:
+            try:
+                return await stack.enter_async_context(await self._asked(place, target, what))
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+                failure = str(error) or type(error).__name__
+            except (aiohttp.ClientError, OSError) as error:
+                raise TryLater(f"{target.raw_host}: {str(error) or type(error).__name__}") from None
+        raise TryLater(f"cannot connect to {target.raw_host}: {failure}")
+
     async def checked(self, host: str, port: int) -> list[str]:
         """The addresses of a host that may be connected to; `GiveUp` when even one of them may not."""
         literal = addresses.parse(host)
@@ -131,11 +195,15 @@ class Client:
         raise TryLater(f"cannot connect to {target.raw_host}: {failure}")
 
     async def _send(self, place: str, target: URL, what: tuple[str, dict[str, str], bytes | None]) -> Answer:
+        async with await self._asked(place, target, what) as response:
+            return await self._read(response, target.raw_host or "")
+
+    async def _asked(self, place: str, target: URL, what: tuple[str, dict[str, str], bytes | None]) -> _Asked:
         method, headers, body = what
         session = await self._session(f"{target.scheme}://{target.raw_authority}")
         # Encoded answers could unpack to any size, so none is asked for and none is taken.
         fixed = {"Host": target.raw_authority, "Accept-Encoding": "identity"}
-        asked = session.request(
+        return session.request(
             method,
             target.with_host(place),
             headers={"User-Agent": _AGENT} | headers | fixed,
@@ -144,8 +212,6 @@ class Client:
             server_hostname=target.raw_host if target.scheme == "https" else None,
             skip_auto_headers=("Content-Type",),
         )
-        async with asked as response:
-            return await self._read(response, target.raw_host or "")
 
     async def _read(self, response: aiohttp.ClientResponse, host: str) -> Answer:
         if response.headers.get("content-encoding", "identity") != "identity":
