@@ -39,7 +39,7 @@ from firehose.web.listener import Listener, split
 from firehose.web.logdoor import LogDoor, allowed
 
 logger = structlog.get_logger("logs")
-NICE: Final = 10
+NICE: Final = 15
 """How much the log room steps back where cores are short: what it does later its senders wait for, and nobody else."""
 TOLD: Final = 50
 ASK_SECONDS: Final = 10.0
@@ -235,6 +235,9 @@ async def main() -> int:
     job = msgspec.json.decode(line, type=Job)
     log.configure(job.log, json=not job.terminal)
     os.nice(NICE)
+    if sys.platform == "linux":
+        # Nobody who was waked is kept waiting until our slice of time is over.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     crew = Crew()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -27,7 +27,8 @@ from firehose.fleet.logs.templates import Found, Miner
 from firehose.sources.logs.logs import Settings
 
 log = structlog.get_logger("logs")
-COMMIT_SECONDS: Final = 0.25
+COMMIT_SECONDS: Final = 0.5
+"""How long what came is gathered. Each commit is a sync, which the stream's own syncs wait for on the same disk."""
 ROOM: Final = 8 * 2**20
 """Bytes of kept lines that may wait for the disk; more wait at their senders."""
 MINED: Final = 2_000
@@ -152,14 +153,26 @@ class Desk:
         """Count all of them, keep what the budget has room for. Nothing is on disk yet."""
         moment = self._clock()
         name, publisher = self._publisher(name)
-        most, room = publisher.budget.left(moment)
         first, counts = self._next, Tally(broken=broken)
+        try:
+            self._each(lines, (name, publisher), moment, counts)
+        finally:
+            publisher.budget.spend(counts.kept_lines, counts.kept_bytes)
+            self._tally(name, moment).add(counts)
+            self._news.set()
+        if self._fresh.size > ROOM:
+            self._room.clear()
+        return Taken(counts.lines, counts.kept_lines, counts.over_lines, first if counts.kept_lines else 0)
+
+    def _each(self, lines: Sequence[Line], owner: tuple[str, Publisher], moment: float, counts: Tally) -> None:
+        name, publisher = owner
+        most, room = publisher.budget.left(moment)
         known: File | None = None
         state: FileState | None = None
         for line in lines:
             if line.file is not known:
                 if line.file != known:
-                    state = self._file(line.file, (name, publisher), moment) if line.file else None
+                    state = self._file(line.file, owner, moment) if line.file else None
                 known = line.file
             if known is not None and state is None:
                 self._homeless(known, counts)
@@ -168,12 +181,6 @@ class Desk:
             counts.count(line.severity, line.size, kept)
             if state is not None:
                 self._note(state, line, kept, moment)
-        publisher.budget.spend(counts.kept_lines, counts.kept_bytes)
-        self._tally(name, moment).add(counts)
-        self._news.set()
-        if self._fresh.size > ROOM:
-            self._room.clear()
-        return Taken(counts.lines, counts.kept_lines, counts.over_lines, first if counts.kept_lines else 0)
 
     def _consider(
         self, line: Line, publisher: Publisher, fits: bool, about: tuple[str, FileState | None, float, Tally]
@@ -184,6 +191,8 @@ class Desk:
             self._passed += 1
             if self._passed % self.settings.sample:
                 return False
+        if line.finish is not None:
+            line = line.finish(line)
         clean = msgspec.structs.replace(line, text=publisher.scrub(line))
         told = self._look(clean, about, 1.0 if fits else float(self.settings.sample))
         if not fits and not told:

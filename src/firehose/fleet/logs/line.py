@@ -6,6 +6,7 @@ know nothing of budgets, stores and events.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -54,7 +55,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line as it is kept. `time`: seconds since the epoch, 0 where the sender gave none; `size`: its bytes as they
-    came."""
+    came. `finish` fills in time, host and unit, which cost more than a line that is only counted is worth."""
 
     text: str
     size: int
@@ -64,6 +65,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     unit: str = ""
     file: File | None = None
     whole: bool = True
+    finish: Callable[[Line], Line] | None = None
 
 
 class Tally(msgspec.Struct, kw_only=True):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -157,30 +158,44 @@ def guessed(text: str) -> str:
 
 
 def _line(given: Given, text: str) -> Line:
-    if isinstance(given.fields, dict):
+    """What counts, and what is kept when it is kept: most lines of a flood are only counted."""
+    if given.fields is not None and isinstance(given.fields, dict):
         given = _older(given, given.fields)
-    told = _first(given.level, given.severity, given.loglevel, given.severity_label, given.priority)
-    if told is None and isinstance(given.log, dict):
-        told = given.log.get("level")
-    return Line(
-        text=text[:TEXT_LIMIT],
-        size=len(text) if text.isascii() else len(text.encode("utf-8", "replace")),
-        severity="info" if told is None else severity(told),
+    size = len(text)
+    if not text.isascii():
+        # JSON can write halves of characters, which are none anywhere else.
+        whole = text.encode("utf-8", "replace")
+        text, size = whole.decode(), len(whole)
+    if size > TEXT_LIMIT:
+        text = text[:TEXT_LIMIT]
+    level = given.level
+    if level is None:
+        level = _level(given)
+    file = _file(given) if given.log_url is not None or given.build_uuid is not None else None
+    return Line(text=text, size=size, severity=severity(level), file=file, finish=partial(_finish, given))
+
+
+def _finish(given: Given, line: Line) -> Line:
+    return msgspec.structs.replace(
+        line,
         time=_time(given),
         host=_name(given.host) or _name(given.hostname) or _name(given.journal_host),
         unit=_name(given.identifier) or _name(given.appname) or _name(given.service) or _name(given.unit),
-        file=_file(given),
+        finish=None,
     )
+
+
+def _level(given: Given) -> Any:
+    for value in (given.severity, given.loglevel, given.severity_label, given.priority):
+        if value is not None:
+            return value
+    return given.log.get("level") if isinstance(given.log, dict) else None
 
 
 def _older(given: Given, fields: dict[str, Any]) -> Given:
     """Logstash before 1.2 kept its fields in `@fields`; new fields of the record itself count first."""
     known = {name: fields[name] for name in given.__struct_fields__ if name in fields and getattr(given, name) is None}
     return msgspec.structs.replace(given, **known)
-
-
-def _first(*values: Any) -> Any:
-    return next((value for value in values if isinstance(value, (str, int))), None)
 
 
 def _text(given: Given) -> str | None:
@@ -195,7 +210,9 @@ def _text(given: Given) -> str | None:
 def _name(value: Any) -> str:
     if isinstance(value, dict):  # Elastic's common schema: {"host": {"name": …}}
         value = value.get("name")
-    return value[:200] if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value[:200] if value.isascii() else value[:200].encode("utf-8", "replace").decode()
 
 
 def _time(given: Given) -> float:

@@ -15,7 +15,7 @@ import msgspec
 
 from firehose.ops.bench.line import Line
 
-MODULES: Final = ("ingest", "web", "latency", "delivery", "fanout", "history", "memory", "start")
+MODULES: Final = ("ingest", "web", "latency", "logs", "delivery", "fanout", "history", "memory", "start")
 
 
 class Measure(msgspec.Struct, frozen=True):
