@@ -129,7 +129,7 @@ class Room:
         self.desks: dict[str, Desk] = {}
         self._closing: list[Any] = []
         for name, settings in job.sources.items():
-            book = Book(Path(job.data) / "logs" / f"{name}.sqlite", seconds())
+            book = Book(Path(job.data) / "logs" / f"{name}.sqlite", seconds(), always=not settings.sync)
             self.desks[name] = Desk(by_trust(settings), book, f"{job.public_url}/v1/logs/{name}", seconds)
 
     async def start(self, crew: Crew) -> None:

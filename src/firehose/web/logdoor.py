@@ -2,7 +2,7 @@
 
 In: a request with lines (the shapes of `fleet/logs/shapes.py`), with a journal (`…/upload`, as `systemd-journal-upload`
 appends it), or with a whole file of text (`…/file?name=…&build=…&url=…&project=…&outcome=…`). Out: 202 with counts once
-that is on disk. Who sends is known by a hub token (Bearer, or the password of Basic), else by an allowed address.
+that is written. Who sends is known by a hub token (Bearer, or the password of Basic), else by an allowed address.
 A journal and a file are read while they come in, so they have no size limit; a batch of lines has one.
 """
 

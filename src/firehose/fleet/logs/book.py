@@ -107,7 +107,9 @@ _encode: Final = msgspec.json.Encoder().encode
 class Book:
     """One file. Blocking; used by one thread at a time. `newest` is the last commit that is on disk."""
 
-    def __init__(self, file: Path, moment: float) -> None:
+    def __init__(self, file: Path, moment: float, *, always: bool = False) -> None:
+        """`always`: sync at each commit; else `sync()` does it, and until then a power cut (not a crash of ours) takes
+        the newest commits, whole ones."""
         self._packer = zstandard.ZstdCompressor(level=LEVEL)
         self._opener = zstandard.ZstdDecompressor()
         self.newest: Commit | None = None
@@ -116,7 +118,9 @@ class Book:
             self._database = sqlite3.connect(file, timeout=10, isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute(f"PRAGMA synchronous = {'FULL' if always else 'NORMAL'}")
+            if not always:
+                self._database.execute("PRAGMA wal_autocheckpoint = 0")
             self._database.executescript(_SCHEMA)
             self._note("born", repr(moment))
             self._note("name", fingerprint(str(file), moment))
@@ -144,7 +148,7 @@ class Book:
         )  # fmt: skip
 
     def commit(self, what: Commit) -> None:
-        """All of it, on disk when this returns; `TryLater` when the disk takes nothing."""
+        """All of it or nothing; `TryLater` when the disk takes nothing."""
         pack = self._packer.compress(_encode(what.rows)) if what.rows else b""
         with self._transaction() as database:
             if what.rows:
@@ -164,6 +168,10 @@ class Book:
                 newest = max(number for number, _ in what.templates)
                 self._set("next_template", max(newest + 1, int(self._get("next_template", "1"))))
         self.newest = what
+
+    def sync(self) -> None:
+        """Bring what was committed to the disk itself."""
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def digests(self, most: int) -> list[tuple[int, bytes]]:
         """What is to be told to the hub, oldest first."""

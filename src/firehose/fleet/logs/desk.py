@@ -1,6 +1,6 @@
 """The desk of one log source: every line that comes is counted, within the budget it is kept, and looked at.
 
-In: lines of a publisher. Out: kept lines, counts, digests, in the book; a line's sender can wait until that is on disk.
+In: lines of a publisher. Out: kept lines, counts, digests, in the book; a line's sender can wait until that is written.
 Counting is exact always: counts, lines and what is told of them are one commit. Looking at templates is by sample where
 a flood would make it dear. Neither sockets nor events are known here.
 """
@@ -28,7 +28,7 @@ from firehose.sources.logs.logs import Settings
 
 log = structlog.get_logger("logs")
 COMMIT_SECONDS: Final = 0.5
-"""How long what came is gathered. Each commit is a sync, which the stream's own syncs wait for on the same disk."""
+"""How long what came is gathered."""
 ROOM: Final = 8 * 2**20
 """Bytes of kept lines that may wait for the disk; more wait at their senders."""
 MINED: Final = 2_000
@@ -313,13 +313,16 @@ class Desk:
 
     async def run(self) -> None:
         """Commit what came, several times a second; finish files and spans; remove what is too old."""
-        forgot = 0.0
+        forgot, synced = 0.0, self._clock()
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), 1.0)
             await asyncio.sleep(COMMIT_SECONDS)
             self._news.clear()
             await self.settle()
+            if self.settings.sync and self._clock() - synced >= self.settings.sync:
+                synced = self._clock()
+                await self.in_book(self.book.sync)
             if self._clock() - forgot >= FORGET_SECONDS:
                 forgot = self._clock()
                 await self._forget(forgot)

@@ -39,8 +39,10 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     over covers. sample: of lines over the budget, every so manieth is looked at for new templates. files_per_minute:
     files that one publisher may begin; more are counted without an event each. file_idle: seconds without a line after
     which a file is finished. keep: days that lines are kept (0: by trust, 30 for production, 7 for jobs). keep_mib:
-    size of the store. readers: who may read lines, `everybody` or `token` (scope `read:logs-<source>`); "": by trust,
-    `token` for production, `everybody` for jobs. learn: seconds from the start of an empty store in which new templates
+    size of the store. sync: seconds after which what was written is brought to the disk (0: before each answer; a
+    power cut then takes nothing, and the stream's own syncs wait for it where they share a disk). readers: who may
+    read lines, `everybody` or `token` (scope `read:logs-<source>`); "": by trust, `token` for production, `everybody`
+    for jobs. learn: seconds from the start of an empty store in which new templates
     are learned and not told. announce: templates a minute that may be told.
     """
 
@@ -62,6 +64,7 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     file_idle: int = 60
     keep: int = 0
     keep_mib: int = 2_048
+    sync: int = 10
     readers: Literal["", "everybody", "token"] = ""
     learn: int = 900
     announce: int = 10
