@@ -6,6 +6,7 @@ with the sink's position in the bus, so they survive a restart and any process c
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from firehose.sink import Outlet
 
 State = Literal["healthy", "idle", "waiting", "away", "slowed", "disabled", "broken"]
 DETAIL: Final = 500
+_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://.*", re.IGNORECASE | re.DOTALL)
 
 
 class SinkTrouble(msgspec.Struct, frozen=True):
@@ -133,8 +135,10 @@ class Books:
 
 
 def shown(address: str) -> str:
-    """An address as everybody may see it: without a login, query or path, which may hold secrets."""
-    if "://" not in address:
-        return address
-    parts = urlsplit(address)
+    """An address as everybody may see it: a URL it ends with loses login, query and path: secrets."""
+    return _URL.sub(lambda found: _origin(found[0]), address)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")

@@ -6,6 +6,7 @@ The quarantine is read and judged again through the API with an admin's token; t
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from litestar import Response, get
 from firehose.intake.ledger import Health
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
-from firehose.web.pages import charts, outlets, wording
+from firehose.web.pages import charts, connectors, outlets, wording
 from firehose.web.pages.render import fragment, page
 
 STATES: Final = {
@@ -55,7 +56,11 @@ class Trouble(msgspec.Struct, frozen=True):
 @get("/sources", include_in_schema=False)
 async def sources(hub: GivenHub) -> Response[str]:
     """All sources."""
-    return page(hub, "sources.html", "sources", values(hub) | await outlets.values(hub))
+    given = values(hub) | await outlets.values(hub)
+    reading = frozenset((one.health.kind, one.health.name) for one in given["sources"])
+    writing = frozenset((one.health.kind, one.health.name) for one in given["outlets"] or ())
+    given["connectors"] = await asyncio.to_thread(connectors.known, reading, writing)
+    return page(hub, "sources.html", "sources", given)
 
 
 @get("/pages/sources", include_in_schema=False)
