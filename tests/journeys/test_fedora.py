@@ -264,10 +264,16 @@ def test_a_certificate_is_the_login_at_a_public_broker(start_hub: StartHub, publ
     assert search(hub, "source:fedora")[0]["summary"] == "teapot.boiled"
     post(hub, hub.token("publish:inbox"), EVENT)
     until(lambda: True if broker.waiting(name) == 1 else None, "the message")
-    # The queue is the hub's own and not kept: it ends with the hub's connection.
+    # The queue is the hub's own and not kept: it ends with the hub's connection, and the hole is told.
     hub.stop()
     with pytest.raises(pika.exceptions.ChannelClosedByBroker):
         broker.waiting("7c6b1f8e-6f0d-4a52-9f7c-1d2c3b4a5e6f")
+    broker.publish("amq.topic", "org.fedoraproject.prod.teapot.missed", b"{}")
+    hub.start()
+    (hole,) = search(hub, "kind:incident.detected subject:source/fedora")
+    assert "may have missed events" in hole["summary"]
+    broker.publish("amq.topic", "org.fedoraproject.prod.teapot.heard", b"{}")
+    assert search(hub, "source:fedora kind:message.published", 2)[1]["summary"] == "teapot.heard"
 
 
 def test_without_the_certificate_the_sources_page_says_what_is_wrong(
@@ -278,3 +284,16 @@ def test_without_the_certificate_the_sources_page_says_what_is_wrong(
     hub = start_hub(PUBLIC.format(**wrong))
     words = "the certificates cannot be used"
     assert until(lambda: True if words in json.dumps(source(hub, "fedora")) else None, "the reason")
+
+
+def test_fedora_messaging_defect_a_consumer_that_was_cancelled_heard_nothing_for_days(
+    start_hub: StartHub, rabbitmq: RabbitMQ
+) -> None:
+    hub = start_hub(IN.format(url=rabbitmq.url, queue="in-7"), environ=ENVIRON)
+    until(lambda: True if source(hub, "fedora")["connection"].startswith("AMQP") else None, "the queue")
+    rabbitmq.delete("in-7")
+    (hole,) = search(hub, "kind:incident.detected subject:source/fedora")
+    assert "the queue in-7 was gone" in hole["summary"]
+    rabbitmq.publish("amq.topic", "org.fedoraproject.prod.teapot.boiled", b"{}")
+    assert search(hub, "source:fedora kind:message.published")[0]["summary"] == "teapot.boiled"
+    assert len(search(hub, "kind:incident.detected")) == 1

@@ -87,6 +87,12 @@ class RabbitMQ:
         connection.close()
         return int(count)
 
+    def delete(self, queue: str) -> None:
+        """Take a queue away, with what is in it and from under who reads it."""
+        connection = self.connect()
+        connection.channel().queue_delete(queue)
+        connection.close()
+
     def stop(self) -> None:
         """End the node and its epmd."""
         if self._process is None:

@@ -2,7 +2,8 @@
 
 In: a source instance that asked for `Queue`, and the doors. Out: each message as a delivery, its routing key as the
 topic, its properties and headers as headers. The queue is the cursor: what is not acknowledged comes again, and the
-gate knows it by its id. What the gate refuses is in quarantine, and acknowledged: one bad message stops nothing.
+gate knows it by its id. What the gate refuses is in quarantine, and acknowledged: one bad message stops nothing. A
+queue that was there and is gone (deleted, or never kept while the hub was away) is a gap, and told as one.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from urllib.parse import urlsplit
 import aio_pika
 import msgspec
 import structlog
-from aio_pika.abc import AbstractIncomingMessage
-from aiormq.exceptions import AMQPError
+from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
+from aiormq.exceptions import AMQPError, ChannelAccessRefused, ChannelNotFoundEntity
 
 from firehose.errors import TryLater
+from firehose.intake import watch
 from firehose.intake.instance import Instance
 from firehose.intake.session import Doors, Session, obey
 from firehose.plumbing import amqp
@@ -36,16 +38,18 @@ class QueueReader(Session):
         super().__init__(instance, doors, now)
         self._queue = queue
         self._place = urlsplit(queue.url).hostname or "?"
+        self._holding = False
 
     async def run(self) -> None:
         """Connect, consume, and again, without end."""
+        self._state = await self._restore()
         waits = self._waits()
         while True:
             began = monotonic()
             wait = 0.0
             try:
                 await self._hold()
-                why = "the broker ended the connection"
+                why = "the broker ended the connection, or the queue"
             except TryLater as error:
                 why, wait = error.detail, error.after
             except (AMQPError, OSError, TimeoutError, ValueError) as error:
@@ -53,7 +57,11 @@ class QueueReader(Session):
             obey()
             if monotonic() - began >= self._pace.good:
                 waits = self._waits()
-            self._doors.report(f"not connected to {self._place}", why, "what is in the queue waits there")
+            if self._holding:
+                self._holding = False
+                self._moved("", self._now())
+                await self._keep(now=True)
+            self._doors.report(f"not connected to {self._place}", why, self._gaps)
             log.info("not connected", source=self._instance.name, why=why)
             await asyncio.sleep(wait or next(waits))
 
@@ -64,6 +72,7 @@ class QueueReader(Session):
         connection = await amqp.connect(self._login())
         connection.close_callbacks.add(lambda *_: arrived.put_nowait(None))
         async with connection:
+            known = await self._is_there(connection)
             channel = await connection.channel()
             channel.close_callbacks.add(lambda *_: arrived.put_nowait(None))
             await channel.set_qos(prefetch_count=want.prefetch)
@@ -75,7 +84,11 @@ class QueueReader(Session):
             for key in want.bindings:
                 await queue.bind(exchange, key)
             await queue.consume(arrived.put)
-            self._doors.report(f"AMQP {self._place}: queue {want.name}", "", "what is in the queue waits there")
+            # A broker that takes the queue away says so, and nothing more would ever come.
+            (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(lambda _: arrived.put_nowait(None))
+            await self._tell_gap(known)
+            self._holding = True
+            self._doors.report(f"AMQP {self._place}: queue {want.name}", "", self._gaps)
             while (first := await arrived.get()) is not None:
                 await self._take(first, arrived)
 
@@ -93,6 +106,34 @@ class QueueReader(Session):
         now = self._now()
         await self._pass([self._delivery(message, now) for message in messages])
         await messages[-1].ack(multiple=True)
+        self._moved("", now)
+        await self._keep()
+
+    @property
+    def _gaps(self) -> str:
+        return "what is in the queue waits there" if self._queue.durable else "the queue is not kept: gaps are told"
+
+    async def _is_there(self, connection: AbstractConnection) -> bool:
+        """Whether the queue exists: asked on a channel of its own, which the broker closes when it does not."""
+        channel = await connection.channel()
+        try:
+            await channel.declare_queue(self._queue.name, passive=True)
+        except ChannelNotFoundEntity:
+            return False
+        except ChannelAccessRefused:  # a broker where one may not ask; whoever may not declare either is told below
+            return True
+        await channel.close()
+        return True
+
+    async def _tell_gap(self, known: bool) -> None:
+        """Say that something may be missing, when the queue of before is gone."""
+        seen, now = self._state.seen, self._now()
+        if seen is not None and not known:
+            name, url = self._instance.name, self._instance.settings.url
+            why = f"the queue {self._queue.name} was gone, and what went into it with it"
+            await self._doors.announce(watch.lost(name, url, watch.Owed(seen, now), why))
+        self._moved("", now)
+        await self._keep(now=True)
 
     def _delivery(self, message: AbstractIncomingMessage, now: datetime) -> Delivery:
         headers = {f"amqp-{name.lower()}": _plain(value) for name, value in (message.headers or {}).items()}
