@@ -6,6 +6,7 @@ Judged by event ids at a gate that collects. No sleeps: every wait is for someth
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 from collections.abc import AsyncIterator, Callable
@@ -401,7 +402,7 @@ async def test_a_line_that_is_no_json_is_quarantined_and_the_next_one_read(tmp_p
     assert "not readable as JSON" in desk.bad[0]
 
 
-async def test_a_backlog_is_handed_to_the_gate_together(tmp_path: Path) -> None:
+async def test_gerritlib_defect_lines_already_read_waited_for_the_next_wake_up(tmp_path: Path) -> None:
     world, desk = World(), Desk()
     async with FakeGerrit() as gerrit, reading(gerrit, desk, tmp_path):
         await gerrit.listening()
@@ -409,6 +410,62 @@ async def test_a_backlog_is_handed_to_the_gate_together(tmp_path: Path) -> None:
         await gerrit.say(b"\n".join(backlog) + b"\n")
         await desk.seen(500)
     assert [summary.split()[3].rstrip(":") for summary in desk.order] == [str(n) for n in range(1, 501)]
+
+
+class Wire:
+    """A way to the server that can go dead: open, and silent in both directions, as a firewall leaves it."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._dead: set[asyncio.Event] = set()
+        self._crew = Crew()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Wire:
+        self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self._crew.stop()
+
+    def go_dead(self) -> None:
+        for dead in self._dead:
+            dead.set()
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._to)
+        dead = asyncio.Event()
+        self._dead.add(dead)
+        self._crew.start(f"there {id(dead)}", self._pump(reader, back, dead))
+        self._crew.start(f"back {id(dead)}", self._pump(there, writer, dead))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dead: asyncio.Event) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(65_536):
+                if not dead.is_set():
+                    writer.write(chunk)
+                    await writer.drain()
+        writer.close()
+        await asyncio.Event().wait()
+
+
+async def test_gerritlib_defect_a_dead_connection_was_held_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("firehose.intake.ssh.KEEPALIVE", 0.2)
+    world, desk = World(), Desk()
+    async with FakeGerrit() as gerrit, Wire(gerrit.ssh_port) as wire:
+        async with reading(gerrit, desk, tmp_path, ssh=f"firehose@127.0.0.1:{wire.port}"):
+            await gerrit.listening()
+            await gerrit.emit(world.proposed(1))
+            await desk.seen(1)
+            wire.go_dead()
+            await gerrit.emit(world.merged(1))
+            await desk.seen(2)
+    assert set(desk.events) == expected(gerrit, desk.settings)
 
 
 async def test_lines_wait_while_the_gate_cannot_store_them(tmp_path: Path) -> None:

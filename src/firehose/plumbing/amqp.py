@@ -63,6 +63,8 @@ def url_problem(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("amqp", "amqps") or not parts.hostname:
         return f"{url!r} is not amqp://user@host[:port]/vhost or amqps://…"
+    if parts.password:
+        return "a password in the URL would be shown; set secret_file or secret_env"
     return ""
 
 

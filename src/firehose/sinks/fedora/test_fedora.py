@@ -76,8 +76,10 @@ def test_settings_that_cannot_work_are_told() -> None:
     assert "{projekt}" in check(outlet(topic="{projekt}").settings)
     assert "bindings" in check(outlet(topic="x.#").settings)
     assert check(outlet().settings) == ""
-    with pytest.raises(Broken, match="amqp_url"):
-        Transport(outlet(amqp_url="http://x").settings, Tools(secret=lambda _: b"", sign=lambda _: b"", now=now))
+    for url in ("http://x", "amqp://", "amqp://user:s3cret@x"):
+        with pytest.raises(Broken, match="amqp_url") as broken:
+            Transport(outlet(amqp_url=url).settings, Tools(secret=lambda _: b"", sign=lambda _: b"", now=now))
+        assert "s3cret" not in broken.value.detail
 
 
 @asynccontextmanager

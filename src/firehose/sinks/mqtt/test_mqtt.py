@@ -103,7 +103,7 @@ async def test_structured_on_mqtt_5_names_the_cloudevents_media_type(mosquitto: 
     assert json.loads(message.payload)["subject"] == "nova~7"
 
 
-async def test_a_broker_that_is_away_is_try_later_and_its_return_is_told(mosquitto: Mosquitto) -> None:
+async def test_germqtt_defect_a_publish_that_failed_ended_it_and_lost_the_event(mosquitto: Mosquitto) -> None:
     given, ups = outlet(url=f"mqtt://127.0.0.1:{mosquitto.port}"), Ups()
     async with connected(given, ups) as transport:
         message = render([event()], "", given)

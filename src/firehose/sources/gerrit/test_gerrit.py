@@ -152,11 +152,18 @@ def test_the_attributes_that_do_not_depend_on_words() -> None:
     assert json.loads(merged.data) == load("change-merged__by-bot")
 
 
-def test_a_new_project_has_its_name_in_the_original_topic() -> None:
+def test_germqtt_defect_a_new_project_had_no_name_in_its_topic() -> None:
     # The original publisher read `project`, which this event lacks, and published to `gerrit//project-created`.
     created = event(load("project-created__plain"))
     assert created.alias == ("gerrit/acme/gadget/project-created",)
     assert created.project == "acme/gadget"
+
+
+def test_germqtt_defect_a_project_that_is_an_object_ended_it() -> None:
+    payload = load("change-merged__by-bot")
+    name = payload["change"]["project"]
+    payload["change"]["project"] = payload["project"] = {"name": name}
+    assert event(payload).alias == (f"gerrit/{name}/change-merged",)
 
 
 def both(name: str) -> Iterator[Event]:
