@@ -457,14 +457,17 @@ async def test_gerritlib_defect_a_dead_connection_was_held_for_ever(
 ) -> None:
     monkeypatch.setattr("firehose.intake.ssh.KEEPALIVE", 0.2)
     world, desk = World(), Desk()
-    async with FakeGerrit() as gerrit, Wire(gerrit.ssh_port) as wire:
-        async with reading(gerrit, desk, tmp_path, ssh=f"firehose@127.0.0.1:{wire.port}"):
-            await gerrit.listening()
-            await gerrit.emit(world.proposed(1))
-            await desk.seen(1)
-            wire.go_dead()
-            await gerrit.emit(world.merged(1))
-            await desk.seen(2)
+    async with (
+        FakeGerrit() as gerrit,
+        Wire(gerrit.ssh_port) as wire,
+        reading(gerrit, desk, tmp_path, ssh=f"firehose@127.0.0.1:{wire.port}"),
+    ):
+        await gerrit.listening()
+        await gerrit.emit(world.proposed(1))
+        await desk.seen(1)
+        wire.go_dead()
+        await gerrit.emit(world.merged(1))
+        await desk.seen(2)
     assert set(desk.events) == expected(gerrit, desk.settings)
 
 
