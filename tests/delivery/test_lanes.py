@@ -61,6 +61,21 @@ def test_several_lanes_that_fail_make_the_receiver_away_and_one_success_ends_it(
     assert sorted(taken + sequences(probe)) == [1, 2, 3, 4, 5, 6]
 
 
+def test_after_a_restart_the_receiver_is_still_looked_for_and_one_success_lets_all_go_on() -> None:
+    lanes = Lanes(8)
+    for number in range(5):
+        lanes.add(Item(number, f"lane{number}", failures=3, due=7_200.0))
+    lanes.add(Item(5, "new"))
+    lanes.was_away()
+    assert lanes.away
+    first = lanes.next(10.0)
+    assert first is not None
+    assert lanes.next(10.0) is None, "one look at a time"
+    lanes.delivered(first)
+    found = [lanes.next(10.0) for _ in range(6)]
+    assert sum(item is not None for item in found) == 5
+
+
 def test_one_lane_that_keeps_failing_is_its_own_fault() -> None:
     lanes = filled("a", "b")
     for turn in range(5):

@@ -176,6 +176,14 @@ class Lanes:
         self.paused_until = max(self.paused_until, until)
         self._set(items[0].lane, lane, 0.0)
 
+    def was_away(self) -> None:
+        """The receiver counted as away in an earlier life: look whether it is there, and the first success lets all
+        go on, instead of leaving each lane to its own long wait."""
+        for name, lane in self._lanes.items():
+            if lane.items[0].failures:
+                lane.failed_away = True
+                self._failed_in_row.add(name)
+
     def hurry(self) -> None:
         """Somebody says that it works now: try everything again at once."""
         self._failed_in_row.clear()

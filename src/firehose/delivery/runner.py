@@ -154,6 +154,8 @@ class Runner:
                 self.books.restore(found.health)
             for open_ in found.open:
                 self._add(position.item(open_))
+            if found.health is not None and found.health.state == "away":
+                self._lanes.was_away()
         self._begun = True
         if found is None:
             await self._save()
