@@ -178,7 +178,9 @@ def test_the_librarys_consumer_reads_ours_by_our_schema(
     name = queue(rabbitmq, "out-1", "org.lumen.prod.firehose.#")
     hub = start_hub(OUT.format(url=rabbitmq.url), environ=ENVIRON)
     token = hub.token("publish:inbox")
-    post(hub, token, EVENT, {**EVENT, "id": "n2", "subject": "build/8"})
+    told = {"actor": "mira", "summary": "mira broke atlas", "link": "https://ci.lumen.example/8", "severity": "error",
+            "refs": "user/tomas package/rpm/atlas commit/1"}  # fmt: skip
+    post(hub, token, EVENT, {**EVENT, "id": "n2", "subject": "build/8", **told})
     until(lambda: True if rabbitmq.waiting(name) == 2 else None, "the messages")
     one, two = consume(rabbitmq, tmp_path, name, 2, schema_package)
     assert one["class"] == two["class"] == "firehose_messages.event:EventV1"
@@ -190,6 +192,17 @@ def test_the_librarys_consumer_reads_ours_by_our_schema(
     assert one["headers"]["fedora_messaging_schema_package"] == "firehose_messages"
     assert one["headers"]["sent-at"][:19] == event["recordedtime"][:19]
     assert one["id"] != two["id"]
+    # What consumers ask for without a look into the body: FMN's filters go by the headers, people read the rest.
+    assert (two["summary"], two["url"], two["agent"]) == ("mira broke atlas", "https://ci.lumen.example/8", "mira")
+    assert (two["severity"], two["usernames"], two["packages"]) == (40, ["mira", "tomas"], ["atlas"])
+    assert {name for name, value in two["headers"].items() if value is True} == {
+        "fedora_messaging_user_mira", "fedora_messaging_user_tomas", "fedora_messaging_rpm_atlas",
+    }  # fmt: skip
+    assert two["text"].splitlines()[:2] == ["mira broke atlas", "https://ci.lumen.example/8"]
+    # A message that only claims our schema does not reach a consumer's callback: the library checks it first.
+    refused = client(rabbitmq, tmp_path, "check", json.dumps({**event, "kind": "none"}), site=schema_package)
+    assert refused[-1].startswith("refused: 'none' does not match")
+    assert client(rabbitmq, tmp_path, "check", json.dumps(event), site=schema_package)[-1] == "taken"
 
 
 def test_what_is_published_while_the_broker_is_away_comes_later_and_once(

@@ -2,6 +2,7 @@
 
 `publish FILE`: each line `{"class", "topic", "body", "severity"}` with `api.publish`, then one line, its id.
 `consume QUEUE COUNT`: prints a line of what each message says of itself, as its class has it.
+`check BODY`: whether the library takes this body for our schema, as it does before a consumer's callback sees it.
 `load FILE`: reads messages as the library keeps them, checks each, and prints its topic and id.
 """
 
@@ -65,10 +66,20 @@ def consume(queue, count):
             raise
 
 
+def check(body):
+    from jsonschema import ValidationError
+
+    try:
+        message.get_class("firehose.event")(body=json.loads(body), topic="x").validate()
+        print("taken")
+    except ValidationError as error:
+        print("refused:", error.message)
+
+
 def load(file):
     for found in message.loads(Path(file).read_text()):
         found.validate()
         print(json.dumps([found.topic, found.id, found.severity]), flush=True)
 
 
-{"publish": publish, "consume": consume, "load": load}[sys.argv[1]](*sys.argv[2:])
+{"publish": publish, "consume": consume, "check": check, "load": load}[sys.argv[1]](*sys.argv[2:])
