@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import random
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ import pytest
 
 from firehose import source
 from firehose.errors import Refused
-from firehose.event import Event
+from firehose.event import Event, encode
 from firehose.sources.fedora import wire
 from firehose.sources.fedora.services.table import KINDS, TABLE, rule
 from firehose.subject import unescape
@@ -281,3 +284,59 @@ PAGURE: dict[str, Any] = {"agent": "mira", "project": {"name": "atlas", "namespa
 )  # fmt: skip
 def test_what_no_shared_sample_shows(service: str, body: dict[str, Any], summary: str) -> None:
     assert read(body, f"org.fedoraproject.prod.{service}").summary == summary
+
+
+ODD: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    "",
+    "x" * 400,
+    "\u202e@a b",
+    [],
+    {},
+    [[]],
+    [{"a": 1}],
+    {"name": None},
+    "é\x00",
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+def changed(message: dict[str, Any], chance: random.Random) -> dict[str, Any]:
+    """A message with some of its body missing or of another type."""
+    found = copy.deepcopy(message)
+    everywhere = list(places(found["msg"]))
+    for path in chance.sample(everywhere, min(len(everywhere), chance.choice((1, 1, 2, 4)))):
+        node = found["msg"]
+        try:
+            for key in path[:-1]:
+                node = node[key]
+            node[path[-1]] = copy.deepcopy(chance.choice(ODD))
+        except (KeyError, IndexError, TypeError):
+            continue  # what was above it has been changed
+    return found
+
+
+def test_no_change_of_a_message_loses_it(shared: Path) -> None:
+    chance = random.Random(7)
+    lines = (shared / "samples" / "fedmsg" / "fedmsg_meta_messages.jsonl").read_text().splitlines()
+    for line in lines:
+        for _ in range(4):
+            found = verdict(changed(json.loads(line)["msg"], chance))
+            if isinstance(found, source.Ignored):
+                assert found.kind == "private"
+                continue
+            (event,) = found
+            assert event.kind.count(".") == 1
+            assert event.summary
+            assert event.subject
+            encode("fedora", event)
