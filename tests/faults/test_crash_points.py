@@ -26,7 +26,9 @@ def check(verdict: Verdict) -> None:
 
 
 # The delivery's points need a sink, and are walked through in tests/delivery/test_kill.py.
-@pytest.mark.parametrize("point", [point for point in POINTS if not point.startswith(("recorder.", "delivery."))])
+@pytest.mark.parametrize(
+    "point", [point for point in POINTS if not point.startswith(("recorder.", "delivery.", "notify."))]
+)
 async def test_the_hub_dies_at_a_named_point(point: str, tmp_path: Path) -> None:
     async with proving_ground(tmp_path, environ={"FIREHOSE_CRASH": f"{point}:12"}) as ground:
         ground.play()

@@ -31,6 +31,7 @@ from firehose.notify.carriers import Carriers
 from firehose.notify.links import Links
 from firehose.notify.rules import Place, Rule
 from firehose.notify.words import Note
+from firehose.plumbing.crashpoint import reach
 from firehose.query.parse import either
 from firehose.query.tree import Everything
 from firehose.sink import Message, Outlet, Settings, SinkKind
@@ -171,6 +172,7 @@ class Notifier:
         word = self._word(place, event, hit.rules)
         note = words.single(event, place, hit.rules, self._hub, (self._links.why(word), self._links.stop(word)))
         answer = await self._carriers.send(place, note)
+        reach("notify.carried")
         await self._told(place, [(event, hit)], note, word)
         return answer
 
@@ -198,6 +200,7 @@ class Notifier:
         one = words.single(events[0], place, rules, self._hub, links)
         note = one if len(events) == 1 else words.digest(events, place, rules, self._hub, links)
         answer = await self._carriers.send(place, note)
+        reach("notify.carried")
         await self._told(place, found, note, word, (name, begun))
         return answer
 

@@ -59,6 +59,9 @@ def settings_page() -> Iterator[str]:
         yield from _table(f"[{section}]", type(getattr(hub_settings.Settings(), section)))
     yield from _table("[[mqtt.logins]]", hub_settings.Login)
     yield from _table("[doors.gerrit]", hub_settings.GerritDoor)
+    yield from _table("[notify]", hub_settings.Notify)
+    yield from _table("[notify.mail]", hub_settings.NotifyMail)
+    yield from _table("[notify.irc]", hub_settings.NotifyIrc)
     for name in source_kinds.kinds():
         kind = source_kinds.load(name)
         yield from _table(f'[sources.<name>] with kind = "{kind.name}"', kind.settings)

@@ -17,6 +17,7 @@ POINTS: Final = (
     "recorder.after-commit",
     "mirror.after-send",
     "delivery.before-send",
+    "notify.carried",
     "delivery.after-send",
 )
 

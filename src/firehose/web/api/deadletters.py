@@ -14,6 +14,7 @@ from litestar.params import FromPath
 from firehose.bus.contract import Kept
 from firehose.delivery import deadletters
 from firehose.delivery.deadletters import DeadLetter
+from firehose.delivery.room import RESERVED
 from firehose.errors import Refused
 from firehose.event import rfc3339
 from firehose.web import asked
@@ -53,7 +54,7 @@ async def replay(request: Asked, hub: GivenHub, number: FromPath[int]) -> Respon
     """Send a letter again; it comes back when it fails again."""
     token = admin(request, hub)
     _, dead = await deadletters.find(hub.bus, number)
-    if dead.sink not in hub.settings.sinks:
+    if dead.sink not in (*hub.settings.sinks, RESERVED):
         raise Refused(f"the sink {dead.sink!r} is no longer in the settings", slug="unknown-sink", status=409)
     await deadletters.replay(hub.bus, number)
     hub.tokens.note("deadletter.replayed", str(number), f"token {token}")

@@ -17,7 +17,7 @@ from litestar.params import FromPath
 from firehose import sink as sinks
 from firehose.delivery import deadletters, position
 from firehose.delivery.books import SinkHealth, shown
-from firehose.delivery.room import signer
+from firehose.delivery.room import RESERVED, signer
 from firehose.errors import Refused
 from firehose.web import asked
 from firehose.web.api.quarantine import admin
@@ -72,7 +72,9 @@ async def report(hub: Hub) -> list[SinkHealth]:
         elif not kept.open:
             kept.lag = max(0, hub.live.head - kept.cursor)
         found.append(kept)
-    return found
+    # What tells people shows itself once there is something to show.
+    people = await position.health(hub.bus, RESERVED) if hub.desk is not None else None
+    return found + ([people] if people is not None and (people.sent or people.failed or people.open) else [])
 
 
 def _json(value: object) -> Response[Any]:

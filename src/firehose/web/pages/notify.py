@@ -198,7 +198,8 @@ async def room(
         "exclude": ask(shown.draft.exclude, hub.now()) if shown and shown.draft.exclude else None,
         "starters": [] if kept.rules else await ready_rules(own, name),
         "wrong": wrong, "said": (form or {}).get("said", ""),
-        "form": form or {}, "kinds": [(kind, WORDS[kind]) for kind in own.carriers.kinds() if kind != "push"],
+        "form": form or {}, "kinds": addable(own, kept),
+        "missing": [WORDS[kind] for kind in WORDS if kind not in own.carriers.kinds()],
         "told": [remembered(one, hub) | {"moment": one.time} for one in told[:12]],
         "today": counts([remembered(one, hub)["rules"] for one in told if one.time >= today]),
         "whens": list(WHEN.items()), "ranges": RANGES, "days": DAYS, "members": MEMBERS,
@@ -276,6 +277,12 @@ def named(place_: Place) -> dict[str, Any]:
     """A place as the page lists it."""
     shown = public(place_)
     return shown | {"word": WORDS[place_.kind].partition(",")[0], "name": place_.title or shown["to"] or "this hub"}
+
+
+def addable(own: Desk, kept: Kept) -> list[tuple[str, str]]:
+    """The kinds of places that the form adds: a browser adds itself, and one page is enough."""
+    have = {"push", *(one.kind for one in kept.places if one.kind == "page" and one.owner == kept.person.name)}
+    return [(kind, WORDS[kind]) for kind in WORDS if kind in own.carriers.kinds() and kind not in have]
 
 
 def counts(rules: list[Any]) -> dict[str, int]:

@@ -1,0 +1,170 @@
+"""Notify in a browser: signing in, a rule tried before it is kept, mistakes, places, links, and this browser itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+from tests.pages.conftest import Complaints, visit
+from tests.pages.stage import Planned, Stage
+
+from firehose.plumbing.clock import now
+
+
+async def sign_in(page: Page, stage: Stage, name: str = "amara") -> None:
+    token, _ = stage.tokens.create([f"person:{name}"])
+    await visit(page, stage, "/notify")
+    await page.get_by_label("Your token").fill(token)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url("**/notify?said=hello")
+    await page.wait_for_selector("html[data-ready]", state="attached")
+
+
+async def merged(stage: Stage, serial: str, **more: object) -> int:
+    given: dict[str, object] = {
+        "id": serial,
+        "kind": "change.merged",
+        "subject": f"openstack/nova~{serial}",
+        "time": now(),
+        "project": "openstack/nova",
+        "actor": "hberg",
+        "summary": f"Merged {serial}",
+        **more,
+    }
+    return await stage.play("gerrit", Planned(**given))  # type: ignore[arg-type]
+
+
+async def test_who_is_not_signed_in_sees_what_rules_would_tell_and_a_wrong_token_says_so(
+    stage: Stage, page: Page
+) -> None:
+    await visit(page, stage, "/notify")
+    await expect(page.locator(".rail [aria-current=page]")).to_have_text("Notify")
+    merges = page.locator(".starters li", has_text="What merges")
+    assert int(await merges.locator("b.num").inner_text()) > 0
+    await page.get_by_label("Your token").fill("fht_nonsense")
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("alert").first).to_contain_text("no token of a person")
+
+
+async def test_a_rule_is_tried_kept_tells_and_its_link_lessens(stage: Stage, page: Page) -> None:
+    await sign_in(page, stage)
+    await page.locator("#starters li", has_text="What merges").get_by_role("link", name="Use it").click()
+    await page.wait_for_selector("html[data-ready]", state="attached")
+    await expect(page.locator(".big")).to_contain_text("Would have told you")
+    await page.get_by_label("How often").select_option("now")
+    await page.get_by_label("But not").fill("actor:nobody")
+    await page.get_by_role("button", name="Try on history").click()
+    await expect(page.locator(".badge[data-changed]")).to_be_visible()
+    assert await page.locator(".drydays li").count() == 8
+    await page.get_by_role("button", name="Save rule").click()
+    await expect(page.get_by_role("status").first).to_contain_text("watches from now on")
+    assert stage.office is not None
+    (rule,) = (await stage.office.desk.kept("amara")).rules
+    assert (rule.title, rule.when, rule.exclude) == ("What merges", "now", "actor:nobody")
+    await merged(stage, "n1")
+    await merged(stage, "n2", actor="amara")
+    await expect(page.locator("a", has_text="Merged n1")).to_have_count(0)
+    while not await stage.office.desk.told("amara"):
+        await page.wait_for_timeout(100)
+    await visit(page, stage, "/notify")
+    row = page.locator("[data-browser] .list li", has_text="Merged n1")
+    await expect(row).to_be_visible()
+    await expect(page.locator("[data-browser] .list li", has_text="Merged n2")).to_have_count(0)
+    await row.get_by_role("link", name="why").click()
+    await expect(page.get_by_role("heading", name="Why did I get this")).to_be_visible()
+    await page.get_by_role("button", name="Mute this thread").click()
+    await expect(page.get_by_role("status").first).to_contain_text("nothing more of this thread")
+    await page.get_by_role("button", name="Stop").click()
+    await expect(page.get_by_role("heading", name="Stopped")).to_be_visible()
+    kept = await stage.office.desk.kept("amara")
+    assert [mute.subject for mute in kept.mutes] == ["openstack/nova~n1"]
+    assert [one.on for one in kept.rules] == [False]
+
+
+async def test_mistakes_stand_at_their_fields_and_what_was_written_stays(stage: Stage, page: Page) -> None:
+    await sign_in(page, stage)
+    await visit(page, stage, "/notify?rule=new")
+    await expect(page.get_by_text("Not tried yet")).to_be_visible()
+    await page.get_by_label("Title").fill("Broken")
+    await page.locator("#q").fill("kind:(")
+    await page.get_by_role("button", name="Save rule").click()
+    await expect(page.locator(".field[data-state=error] .wrong")).to_contain_text("must follow")
+    await expect(page.locator("#q")).to_have_value("kind:(")
+    await page.get_by_label("Time zone").fill("Mars/Olympus")
+    await page.get_by_role("button", name="Keep", exact=True).first.click()
+    await expect(page.locator("#you .wrong")).to_contain_text("no time zone")
+    await expect(page.get_by_label("Time zone")).to_have_value("Mars/Olympus")
+    await page.get_by_label("Address, nick or URL").fill("ftp://example.org")
+    await page.get_by_role("button", name="Add place").click()
+    await expect(page.locator("#places .wrong")).to_contain_text("http or https")
+
+
+async def test_it_works_by_keys_and_the_palette_leads_there(stage: Stage, page: Page) -> None:
+    await sign_in(page, stage)
+    await visit(page, stage, "/")
+    await page.keyboard.press("g")
+    await page.keyboard.press("n")
+    await page.wait_for_url("**/notify")
+    await page.wait_for_selector("html[data-ready]", state="attached")
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("new notification")
+    await page.locator("#palette-list .opt", has_text="New notification rule").click()
+    await page.wait_for_url("**/notify?rule=new")
+    await page.wait_for_selector("html[data-ready]", state="attached")
+    await page.get_by_label("Title").focus()
+    await page.keyboard.type("By keys")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("kind:change.merged ")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".big")).to_contain_text("Would have told you")
+
+
+@pytest.fixture
+async def allowed(browser: Browser, stage: Stage) -> AsyncIterator[Page]:
+    """A page whose site may show notifications; what it shows is noted down."""
+    context = await browser.new_context(viewport={"width": 1440, "height": 900})
+    await context.grant_permissions(["notifications"], origin=stage.url)
+    found = await context.new_page()
+    complaints = Complaints()
+    complaints.watch(found)
+    # Headless Chromium shows nothing; the page's own calls are what is looked at.
+    await found.add_init_script(
+        "window.shown = []; window.Notification = class extends EventTarget { static permission = 'granted';"
+        "static requestPermission = async () => 'granted';"
+        "constructor(title, more) { super(); window.shown.push([title, more.body]); } close() {} };"
+    )
+    yield found
+    assert not complaints
+    await context.close()
+
+
+async def test_an_open_page_shows_on_the_desktop_what_rules_tell_it(stage: Stage, allowed: Page) -> None:
+    page = allowed
+    await sign_in(page, stage)
+    await visit(page, stage, "/notify?starter=merged")
+    await page.get_by_label("How often").select_option("now")
+    await page.get_by_role("button", name="Save rule").click()
+    await page.wait_for_url("**/notify?rule=*")
+    await page.wait_for_selector("html[data-ready]", state="attached")
+    await page.locator("[data-open]").check()
+    await expect(page.locator("[data-browser-state]")).to_contain_text("while any page of the hub is open")
+    await visit(page, stage, "/connect")
+    await merged(stage, "d1")
+    shown: list[list[str]] = []
+    while not shown:
+        await page.wait_for_timeout(200)
+        shown = await page.evaluate("window.shown")
+    ((title, body),) = shown
+    assert title == "Merged d1"
+    assert "What merges" in body
+
+
+async def test_the_worker_is_served_where_it_may_watch_the_whole_hub(stage: Stage, allowed: Page) -> None:
+    page = allowed
+    await sign_in(page, stage)
+    scope = await page.evaluate(
+        "navigator.serviceWorker.register('/notify-worker.js', {scope: '/'}).then(() => navigator.serviceWorker.ready)"
+        ".then(found => found.scope)"
+    )
+    assert scope == f"{stage.url}/"
