@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from tests.delivery.test_kill import bearer, publish, sink, until
-from tests.servers.synapse import SERVER, Synapse
+from tests.servers.synapse import Synapse
 
 from firehose.testing import StartHub
 
@@ -35,11 +35,11 @@ def settings(server: Synapse, room: str, login: str) -> str:
 @pytest.mark.parametrize("way", ["token", "password"])
 def test_a_room_is_told_in_notices_with_links(synapse: Synapse, start_hub: StartHub, tmp_path: Path, way: str) -> None:
     ada, bot = synapse.register("ada"), synapse.register("bot", "s3cret")
-    room = ada.room("infra")
+    room, alias = ada.room()
     secret = tmp_path / "secret"
     secret.write_text(bot.token if way == "token" else "s3cret")
     login = f'secret_file = "{secret}"' + (f'\nuser = "{bot.user}"' if way == "password" else "")
-    hub = start_hub(settings(synapse, room if way == "token" else f"#infra:{SERVER}", login))
+    hub = start_hub(settings(synapse, room if way == "token" else alias, login))
     publish(hub, bearer(hub), "thing-1", "other-1")
     (said,) = ada.hear(room, 1)
     (event,) = hub.get("/v1/events?q=subject:thing-1")["events"]
@@ -57,10 +57,10 @@ def test_a_hub_that_dies_while_it_speaks_says_all_and_nothing_twice(
     point: str, synapse: Synapse, start_hub: StartHub, tmp_path: Path
 ) -> None:
     ada, bot = synapse.register("ada"), synapse.register("bot", "s3cret")
-    room = ada.room("infra")
+    room, alias = ada.room()
     (tmp_path / "secret").write_text("s3cret")
     hub = start_hub(
-        settings(synapse, f"#infra:{SERVER}", f'secret_file = "{tmp_path}/secret"\nuser = "{bot.user}"'),
+        settings(synapse, alias, f'secret_file = "{tmp_path}/secret"\nuser = "{bot.user}"'),
         environ={"FIREHOSE_CRASH": f"{point}:3"},
     )
     names = [f"thing-{number}-" for number in range(60)]
@@ -91,12 +91,13 @@ def told(line: str, events: list[str]) -> list[str]:
 
 
 def test_a_homeserver_that_wants_pauses_and_goes_away_hears_all_in_order(
-    synapse: Synapse, start_hub: StartHub, tmp_path: Path
+    strict_synapse: Synapse, start_hub: StartHub, tmp_path: Path
 ) -> None:
+    synapse = strict_synapse
+    synapse.start()
     ada, bot = synapse.register("ada"), synapse.register("bot")
-    rooms = [ada.room(f"room{number}") for number in range(3)]
+    rooms = [ada.room()[0] for _ in range(3)]
     synapse.stop()
-    synapse.limit(rate=1, burst=2)
     (tmp_path / "secret").write_text(bot.token)
     hub = start_hub(
         settings(synapse, rooms[0], f'secret_file = "{tmp_path}/secret"')

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -53,21 +54,16 @@ class Synapse:
 
     def __init__(self, folder: Path, rate: float = 1_000, burst: int = 1_000) -> None:
         self._python = peer("synapse")
+        self.numbers = count(1)
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "log.yaml").write_text(_LOG.format(folder=folder))
-        self.limit(rate, burst)
-        self._run("--generate-keys")
-
-    def limit(self, rate: float, burst: int) -> None:
-        """Write the settings; they count from the next start on."""
-        (self.folder / "homeserver.yaml").write_text(
-            _CONFIG.format(
-                server=SERVER, folder=self.folder, secret=_SHARED_SECRET, port=self.port, rate=rate, burst=burst
-            )
+        (folder / "homeserver.yaml").write_text(
+            _CONFIG.format(server=SERVER, folder=folder, secret=_SHARED_SECRET, port=self.port, rate=rate, burst=burst)
         )
+        self._run("--generate-keys")
 
     def _run(self, *more: str) -> None:
         subprocess.run([*self._command, *more], cwd=self.folder, check=True, capture_output=True)
@@ -97,7 +93,8 @@ class Synapse:
             self.process = None
 
     def register(self, name: str, password: str = "pass") -> Person:
-        """A new account, as `register_new_matrix_user` makes it."""
+        """A new account, as `register_new_matrix_user` makes it; others of that name may be there already."""
+        name = f"{name}{next(self.numbers)}"
         path = "/_synapse/admin/v1/register"
         nonce = self.ask("GET", path)["nonce"]
         words = "\0".join((nonce, name, password, "notadmin")).encode()
@@ -126,10 +123,11 @@ class Person:
         """A request of the client-server API."""
         return self.server.ask(method, f"/_matrix/client/v3{path}", body, self.token)
 
-    def room(self, alias: str, **more: object) -> str:
-        """A new room that everybody may join; its id."""
-        made = self.ask("POST", "/createRoom", {"preset": "public_chat", "room_alias_name": alias} | more)
-        return str(made["room_id"])
+    def room(self) -> tuple[str, str]:
+        """A new room that everybody may join: its id and its alias."""
+        alias = f"room{next(self.server.numbers)}"
+        made = self.ask("POST", "/createRoom", {"preset": "public_chat", "room_alias_name": alias})
+        return str(made["room_id"]), f"#{alias}:{SERVER}"
 
     def notices(self, room: str) -> list[dict[str, Any]]:
         """What was said in a room, oldest first: the contents, with `sender` beside."""
@@ -155,10 +153,18 @@ class Person:
         return found
 
 
-@pytest.fixture
-def synapse(tmp_path: Path) -> Iterator[Synapse]:
-    """A running homeserver without limits."""
-    server = Synapse(tmp_path / "synapse")
+@pytest.fixture(scope="session")
+def synapse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synapse]:
+    """A running homeserver without limits, the same for all tests."""
+    server = Synapse(tmp_path_factory.mktemp("synapse"))
     server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def strict_synapse(tmp_path: Path) -> Iterator[Synapse]:
+    """A homeserver that is not started yet, and lets an account say one message a second."""
+    server = Synapse(tmp_path / "synapse", rate=1, burst=3)
     yield server
     server.stop()
