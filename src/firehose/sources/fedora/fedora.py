@@ -101,7 +101,7 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
             # Also what names no schema is marked as from a bus: our sink does not send it back.
             dataschema=f"{MARK}{subject.escape(message.schema) or BASE}",
             data=message.data,
-            alias=("fedora-messaging/" + "/".join(subject.escape(word) for word in _words(message.topic)),),
+            alias=("fedora-messaging/" + "/".join(_level(word) for word in message.topic.split(".")),),
         )
     ]
 
@@ -115,8 +115,9 @@ def _private(body: Wild) -> bool:
     )
 
 
-def _words(topic: str) -> list[str]:
-    return [word.replace("%", "%25").replace("/", "%2F") or "%" for word in topic.split(".")]
+def _level(word: str) -> str:
+    """A word of a topic as an MQTT level, from which it can be read back."""
+    return subject.escape(word).replace("/", "%2F")
 
 
 def _type(topic: str) -> str:

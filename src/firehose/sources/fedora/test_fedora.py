@@ -17,7 +17,7 @@ from firehose.errors import Refused
 from firehose.event import Event, encode
 from firehose.sources.fedora import wire
 from firehose.sources.fedora.services.table import KINDS, TABLE, rule
-from firehose.subject import unescape
+from firehose.subject import filter_problem, unescape
 
 SAMPLES = Path(__file__).parent / "samples"
 FEDORA = source.load("fedora")
@@ -91,6 +91,14 @@ def test_a_message_is_kept_whole_with_the_names_and_types_of_its_headers() -> No
 
 def test_what_names_no_schema_is_marked_as_from_a_bus_all_the_same() -> None:
     assert read({}, "org.fedoraproject.prod.x.y").dataschema == "fedora-messaging:base.message"
+
+
+@pytest.mark.parametrize("topic", ["org.fedoraproject.prod.a/b.c d%", "x..y", "org.fedoraproject.prod.#.+"])
+def test_a_topic_can_be_read_back_from_its_mqtt_topic(topic: str) -> None:
+    (alias,) = read({}, topic).alias
+    levels = alias.removeprefix("fedora-messaging/").split("/")
+    assert ".".join(unescape(level) for level in levels) == topic
+    assert filter_problem(alias) == ""
 
 
 def test_without_an_id_the_same_message_has_the_same() -> None:
