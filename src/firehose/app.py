@@ -388,11 +388,12 @@ async def keep_books(bus: NatsBus, ledger: Ledger, key: str, others: Sequence[st
 def load_instances(settings: Settings) -> dict[str, Instance]:
     """The sources of the settings, with their secrets read."""
     found: dict[str, Instance] = {}
+    fed = {login.source for login in settings.mqtt.logins}
     for name, own in settings.sources.items():
         if own.audience:
             raise Broken(f"sources.{name}.audience: private streams are not supported by this version", code=2)
         secrets = tuple(value for value in (secret(own), secret(own, "old_secret")) if value)
-        found[name] = Instance(name, source_kinds.load(own.kind), own, secrets)
+        found[name] = Instance(name, source_kinds.load(own.kind), own, secrets, login=name in fed)
     return found
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import paho.mqtt.publish
@@ -54,6 +56,7 @@ def test_a_hub_starts_from_nothing_serves_and_stops_cleanly(start_hub: StartHub)
 
 def test_one_event_goes_from_zuul_to_a_reader_and_survives_a_restart(start_hub: StartHub) -> None:
     hub = start_hub(ZUUL, environ={"ZUUL_PASSWORD": "z3cret"})
+    assert [health["proof"] for health in hub.get("/v1/sources")["sources"]] == ["login"]
     paho.mqtt.publish.single(
         "example/zuul/check/org/app/master/7", json.dumps(REPORT), qos=1, hostname="127.0.0.1", port=hub.mqtt_port,
         auth={"username": "zuul", "password": "z3cret"},
@@ -67,6 +70,33 @@ def test_one_event_goes_from_zuul_to_a_reader_and_survives_a_restart(start_hub: 
     hub.start({"ZUUL_PASSWORD": "z3cret"})
     found = hub.get("/v1/events?q=project:org/app")["events"]
     assert [(e["id"], e["sequence"]) for e in found] == [(event["id"], event["sequence"])]
+
+
+def test_a_stream_that_was_lost_goes_on_after_the_history_which_still_knows_each_delivery(start_hub: StartHub) -> None:
+    """The same as far beyond the engine's window for duplicates: neither it nor the gate's memory knows the id."""
+    hub = start_hub('[sources.box]\nkind = "inbox"')
+    token = hub.token("publish:box")
+    headers = {"content-type": "application/cloudevents+json", "authorization": f"Bearer {token}"}
+
+    def send(number: int) -> tuple[int, str, str]:
+        event = {"specversion": "1.0", "id": f"e{number}", "source": "https://x.example", "type": "example.thing.done"}
+        status, told = hub.post("/in/box", json.dumps(event).encode(), headers)
+        return status, told["verdict"], told["sequence"]
+
+    first = [send(number) for number in (1, 2, 3)]
+    # What is not in the history yet is only in the stream.
+    deadline = time.monotonic() + 60
+    while not hub.get("/v1/events?limit=1&since=seq:3")["events"]:
+        assert time.monotonic() < deadline, "the history still lacks the third event"
+    assert hub.stop() == 0
+    shutil.rmtree(hub.data / "engine" / "store")
+    hub.start()
+    assert send(2) == (200, "duplicate", first[1][2])
+    assert send(4) == (202, "event", f"{4:020d}")
+    told = firehose("tail", "--since", "earliest", "--until", "seq:5", "--json", "--hub", hub.url, cwd=hub.folder)
+    assert [json.loads(line)["id"] for line in told.stdout.splitlines()] == ["e1", "e2", "e3", "e4"]
+    (health,) = hub.get("/v1/sources")["sources"]
+    assert health["proof"] == "hub token"
 
 
 def test_a_taken_port_names_the_setting_that_changes_it(start_hub: StartHub, tmp_path: Path) -> None:

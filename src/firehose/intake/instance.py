@@ -13,12 +13,14 @@ from firehose.source import SourceKind
 
 @dataclass(frozen=True)
 class Instance:
-    """One `[sources.<name>]`. `secrets` are the accepted ones, newest first, read once at start."""
+    """One `[sources.<name>]`. `secrets` are the accepted ones, newest first, read once at start; `login`: a producer's
+    login (`[[mqtt.logins]]`) hands in for it."""
 
     name: str
     kind: SourceKind
     settings: Any
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    login: bool = False
 
     @property
     def opening(self) -> Health:
@@ -39,6 +41,7 @@ class Instance:
     def _proof(self) -> str:
         """How senders prove themselves, as it is set up: an open door is called so, a door without a key is none."""
         ways = ["host key"] if self.kind.lines and self.kind.lines(self.settings) else []
+        ways += ["login"] if self.login else []
         if getattr(self.settings, "open", False):
             ways.append(_PROOFS["open"])
         elif self.secrets or not ways:
