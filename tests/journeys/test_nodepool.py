@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from kazoo.security import make_digest_acl
 from tests.journeys.reader import listening, search, source, until
-from tests.servers.zookeeper import ZooKeeper
+from tests.servers.zookeeper import Guarded, ZooKeeper
 
 from firehose.testing import HubProcess, StartHub, peer
 
@@ -209,3 +210,20 @@ def test_what_zuuls_own_classes_write_is_read(start_hub: StartHub, zookeeper: Zo
     assert events[4]["summary"].startswith(f"Node {node} (trixie, cloud-b) is ready after ")
     assert events[-1]["refs"] == "image/33cc44dd"
     assert "not-for-you" not in json.dumps(events)
+
+
+def test_tls_with_a_certificate_of_our_own_and_znodes_that_want_a_login(
+    start_hub: StartHub, guarded_zookeeper: Guarded
+) -> None:
+    server = guarded_zookeeper
+    server.client.ensure_path("/ci/nodepool/nodes")
+    own = make_digest_acl("hub", "a word", read=True)
+    server.client.create("/ci/nodepool/nodes/0000000042", json.dumps(node("in-use", 1_760_000_062)).encode(), [own])
+    settings = SETTINGS.format(hosts=f"{server.secure}/ci") + (
+        f'tls_ca = "{server.own.authority}"\ntls_cert = "{server.own.certificate}"\ntls_key = "{server.own.key}"\n'
+        'zookeeper_user = "hub"\nzookeeper_secret_env = "ZOOKEEPER_SECRET"\n'
+    )
+    hub = start_hub(settings, environ={"ZOOKEEPER_SECRET": "a word"})
+    found = search(hub, "source:nodes", 2)
+    assert told(found) == [("environment.created", "new"), ("environment.modified", "in-use")]
+    connected(hub)

@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 from kazoo.client import KazooClient
 from kazoo.handlers.threading import KazooTimeoutError
+from tests.servers.certificates import Authority, Issued
 
 from firehose.bus.engine import free_port
 from firehose.testing import need
 
 JAR = Path("/usr/share/java/zookeeper.jar")
+NETTY = sorted(JAR.parent.glob("netty-*.jar"))
+"""What it needs for TLS."""
 
 
 class ZooKeeper:
@@ -38,7 +41,7 @@ class ZooKeeper:
 
     def start(self) -> None:
         """Serve, and wait until a client is connected."""
-        command = [self._java, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", str(JAR)]
+        command = [self._java, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", ":".join(map(str, [JAR, *NETTY]))]
         main = "org.apache.zookeeper.server.ZooKeeperServerMain"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([*command, main, str(self._config)], stdout=log, stderr=log)
@@ -110,3 +113,33 @@ def zookeeper(_zookeeper: ZooKeeper) -> Iterator[ZooKeeper]:
     _zookeeper.clear()
     yield _zookeeper
     _zookeeper.leave()
+
+
+class Guarded(ZooKeeper):
+    """One that wants a certificate of its authority at `secure`. own: a client's."""
+
+    def __init__(self, java: str, folder: Path) -> None:
+        authority = Authority(folder)
+        self.own: Issued = authority.issue("client", "hub.lumen.example")
+        server = authority.issue("server", "localhost")
+        both = folder / "server.both.pem"
+        both.write_bytes(server.certificate.read_bytes() + server.key.read_bytes())
+        port = free_port()
+        self.secure = f"localhost:{port}"
+        super().__init__(
+            java,
+            folder,
+            f"secureClientPort={port}\nsecureClientPortAddress=127.0.0.1\n"
+            "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory\n"
+            f"ssl.keyStore.location={both}\nssl.trustStore.location={authority.certificate}\n",
+        )
+
+
+@pytest.fixture
+def guarded_zookeeper(tmp_path: Path) -> Iterator[Guarded]:
+    """A running ZooKeeper with TLS."""
+    (tmp_path / "guarded").mkdir()
+    server = Guarded(need(shutil.which("java") if JAR.exists() else None, "ZooKeeper"), tmp_path / "guarded")
+    server.start()
+    yield server
+    server.stop()

@@ -130,6 +130,8 @@ def _proposal(body: Wild, base: Event) -> Iterable[Event]:
         outcome=outcome,
         refs=tuple(names.repository(each) for each in (target, origin, prerequisite) if each),
         text=" ".join((said, new["whiteboard"].text(""), new["description"].text(""))),
+        # Mail about proposals calls itself so; it has no bug's number, and the topic ends before what is missing.
+        alias=names.original(project, "code-review", ""),
     )
 
 
@@ -160,6 +162,7 @@ def _bug(body: Wild, base: Event) -> Iterable[Event]:
         outcome="success" if kind == "ticket.closed" and status == "Fix Released" else "",
         refs=(escape(project),) if project else (),
         text=" ".join((title, new["description"].text(""), *(tag.text("") for tag in new["tags"].each()))),
+        alias=names.original(project, "bug", number),
     )
 
 
@@ -177,6 +180,7 @@ def _comment(body: Wild, base: Event) -> Iterable[Event]:
         link=f"https://bugs.launchpad.net/{escape(place.strip('/'))}" if place else names.bug_link(number),
         refs=(escape(project),) if project else (),
         text=said,
+        alias=names.original(project, "bug", number),
     )
 
 

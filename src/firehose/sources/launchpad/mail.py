@@ -21,7 +21,6 @@ from firehose.event import Event, fingerprint, line
 from firehose.mail import date, header, plain_text
 from firehose.source import Delivery, Ignored, Verdict
 from firehose.sources.launchpad import names
-from firehose.subject import escape
 
 MOST_TEXT: Final = 200_000
 _ADDRESS: Final = re.compile(r"\b([0-9]{1,12})@bugs\.")
@@ -104,7 +103,7 @@ class Bug:
             refs=tuple(f"bug/{number}" for number in self.duplicate.split() if number.isdigit()),
             data=msgspec.json.encode(self._payload(task, project)),
             text=" ".join((self.subject, self.comment, *self.tags)),
-            alias=("/".join(["launchpad", escape(project), "bug", self.number]) if project else "launchpad",),
+            alias=names.original(project, "bug", self.number),
         )
 
     @property

@@ -76,3 +76,14 @@ def code_link(path: str) -> str:
 def bug_link(number: str) -> str:
     """Where people look at a bug."""
     return f"https://bugs.launchpad.net/bugs/{number}"
+
+
+def original(project: str, notification: str, number: str) -> tuple[str, ...]:
+    """The topic of the original Firehose, `launchpad/<project>/<notification type>/<bug>`: filled from left to right
+    until something is missing."""
+    levels = ["launchpad"]
+    for level in (project, notification, number):
+        if not level:
+            break
+        levels.append(escape(level))
+    return ("/".join(levels),)

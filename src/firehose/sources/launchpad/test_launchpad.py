@@ -115,6 +115,19 @@ def test_the_payload_and_topic_of_a_bug_mail_are_those_of_lpmqtt() -> None:
     assert told["bug-reporter"] == "Tomas Lind (tomas)"
 
 
+@pytest.mark.parametrize(
+    ("name", "topic"),
+    [
+        ("bug__created", "launchpad/atlas/bug/2100001"),
+        ("bug__status-released", "launchpad/ubuntu/atlas/bug/2100001"),
+        ("bug_comment__created", "launchpad/atlas/bug/2100001"),
+        ("merge-proposal__created", "launchpad/atlas/code-review"),
+    ],
+)
+def test_a_webhook_has_the_topic_that_mail_about_the_same_had(name: str, topic: str) -> None:
+    assert one(name).alias == (topic,)
+
+
 @pytest.mark.parametrize("name", ["mail_bug__reply", "mail_bug__list-prefix"])
 def test_lpmqtt_defect_no_number_in_a_reply_and_an_index_error_for_a_list_prefix(name: str) -> None:
     event = one(name)

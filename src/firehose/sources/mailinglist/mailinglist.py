@@ -1,8 +1,9 @@
 """Mailing lists: what a mail means that a list sent. A new thread is `thread.created`, an answer `comment.added`.
 
-In: a message as IMAP gave it. Out: one event with the thread as its subject, so that a discussion is one graph;
-`Ignored` for mail without a `List-Id`, and for lists that the settings do not name. People are names, never addresses;
-the payload is JSON made of the message's headers and its first plain text.
+In: a message as IMAP gave it, or what HyperKitty's archive says of one (`archive.py`). Out: one event with the thread
+as its subject, so that a discussion is one graph; `Ignored` for mail without a `List-Id`, and for lists that the
+settings do not name. People are names, never addresses; the payload is JSON made of the message's headers and its first
+plain text. Both ways give the same id and subject.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parseaddr
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from firehose import source, subject
 from firehose.event import Event, fingerprint, line
 from firehose.mail import date, header, plain_text
+from firehose.sources.mailinglist import archive
+from firehose.sources.mailinglist.archive import Told, mark_of, thread_of
+from firehose.wild import decode
 
 KINDS: Final = {"mail.new": "thread.created", "mail.reply": "comment.added"}
 IGNORED: Final = {
@@ -33,8 +37,12 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     """imap, imap_user, imap_secret_file, imap_secret_env, imap_folder, imap_tls: the mailbox (`host:port`; `implicit`,
     `starttls` or `none`). idle: seconds that one IDLE lasts.
 
-    lists: List-Id -> project, "" for none; without it all lists count.
+    lists: List-Id -> project, "" for none; without it all lists of the mailbox count. archive: HyperKitty's address, to
+    read the `lists` from there instead, every `every` seconds.
     """
+
+    archive: str = ""
+    every: float = 120.0
 
     imap: str = ""
     imap_user: str = ""
@@ -46,17 +54,21 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     lists: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-def holds(settings: Settings) -> source.Mailbox | None:
-    """The mailbox, if there is one."""
-    if not settings.imap:
-        return None
-    return source.Mailbox(
-        settings.imap, settings.imap_user, folder=settings.imap_folder, tls=settings.imap_tls, idle=settings.idle
-    )
+def holds(settings: Settings) -> source.Hold | None:
+    """The mailbox, or the archive."""
+    if settings.imap:
+        return source.Mailbox(
+            settings.imap, settings.imap_user, folder=settings.imap_folder, tls=settings.imap_tls, idle=settings.idle
+        )
+    if settings.archive:
+        return source.Poll(max(settings.every, 1.0), archive.requests(settings.archive, sorted(settings.lists)))
+    return None
 
 
 def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
     """What a mail means."""
+    if not delivery.headers.get("content-type", "").startswith(source.MAIL) and delivery.body.startswith(b"{"):
+        return _archived(delivery, settings)
     mail = message_from_bytes(delivery.body, _class=EmailMessage, policy=policy.default)
     ids = _IDS.findall(header(mail, "List-Id")) or header(mail, "List-Id").split()[-1:]
     if not ids:
@@ -68,40 +80,50 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
     above = _IDS.findall(header(mail, "References")) + _IDS.findall(header(mail, "In-Reply-To"))
     # The first reference is the mail that the discussion began with.
     thread = above[0] if above else own
-    title = line(_PREFIX.sub("", header(mail, "Subject")), 200) or "(no subject)"
-    author = _person(mail)
-    words = f"{author or 'somebody'} {'answered' if above else 'wrote'} on {name.partition('.')[0]}: {title}"
+    title = header(mail, "Subject")
     text = plain_text(mail, MOST_TEXT)
-    return [
-        Event(
-            id=fingerprint(own),
-            source=settings.url.rstrip("/") or f"urn:firehose:{delivery.source}",
-            type=f"org.infra-firehose.mailinglist.{'reply' if above else 'new'}",
-            kind="comment.added" if above else "thread.created",
-            subject=f"thread/{_mark(thread)}",
-            time=date(mail) or delivery.received,
-            project=settings.lists.get(name, ""),
-            actor=author,
-            summary=words,
-            link=_link(mail),
-            refs=(f"list/{subject.escape(name)}", *((f"mail/{_mark(above[-1])}",) if above else ())),
-            data=msgspec.json.encode(
-                {"list": name, "message-id": own, "thread": thread, "subject": header(mail, "Subject"),
-                 "from": author, "date": header(mail, "Date"), "body": text}
-            ),
-            text=f"{title} {text}",
-        )
-    ]  # fmt: skip
+    told = Told(
+        name, own, thread_of(thread), mark_of(above[-1]) if above else "", title, _person(header(mail, "From")),
+        date(mail) or delivery.received, _link(mail),
+    )  # fmt: skip
+    data = {"list": name, "message-id": own, "thread": thread, "subject": title, "from": told.author,
+            "date": header(mail, "Date"), "body": text}  # fmt: skip
+    return [_event(told, delivery, settings, data)]
 
 
-def _mark(message_id: str) -> str:
-    """A Message-ID as a name: it looks like an address, and addresses are taken out of what is public."""
-    return fingerprint(message_id)[:16]
+def _archived(delivery: source.Delivery, settings: Settings) -> source.Verdict:
+    told = archive.read(decode(delivery.body), delivery.received)
+    if settings.lists and told.name not in settings.lists:
+        return source.Ignored("mail.other-list")
+    told = msgspec.structs.replace(told, author=_person(told.author))
+    data = {"list": told.name, "message-id": told.own, "subject": told.title, "from": told.author,
+            "date": told.time, "archive": told.link}  # fmt: skip
+    return [_event(told, delivery, settings, data)]
 
 
-def _person(mail: EmailMessage) -> str:
+def _event(told: Told, delivery: source.Delivery, settings: Settings, data: dict[str, Any]) -> Event:
+    title = line(_PREFIX.sub("", told.title), 200) or "(no subject)"
+    done = "answered" if told.answers else "wrote"
+    return Event(
+        id=fingerprint(told.own),
+        source=settings.url.rstrip("/") or f"urn:firehose:{delivery.source}",
+        type=f"org.infra-firehose.mailinglist.{'reply' if told.answers else 'new'}",
+        kind="comment.added" if told.answers else "thread.created",
+        subject=told.thread,
+        time=told.time,
+        project=settings.lists.get(told.name, ""),
+        actor=told.author,
+        summary=f"{told.author or 'somebody'} {done} on {told.name.partition('.')[0]}: {title}",
+        link=told.link,
+        refs=(f"list/{subject.escape(told.name)}", *((told.answers,) if told.answers else ())),
+        data=msgspec.json.encode(data),
+        text=f"{title} {data.get('body', '')}",
+    )
+
+
+def _person(written: str) -> str:
     """The sender's name; lists write `Mira Novak via devel`."""
-    name = parseaddr(header(mail, "From"))[0].partition(" via ")[0].strip().strip("'\"")
+    name = (parseaddr(written)[0] or ("" if "<" in written else written)).partition(" via ")[0].strip().strip("'\"")
     return "" if "@" in name else line(name, 80)
 
 
@@ -125,4 +147,7 @@ SOURCE: Final = source.SourceKind(
     ignored=IGNORED,
     native_kind=native_kind,
     holds=holds,
+    recovered=archive.recovered,
+    more=archive.more,
+    step=archive.step,
 )
