@@ -80,7 +80,7 @@ def test_a_discussion_in_the_archive_is_one_thread_and_nothing_is_missed_over_pa
     ]  # fmt: skip
     assert new["subject"] == answer["subject"] == f"thread/{first}"
     assert answer["refs"] == f"list/devel.lists.lumen.example mail/{first}"
-    assert answer["link"] == f"{archive.url}/list/{LIST}/message/{second}/"
+    assert answer["link"] == f"{archive.url}/list/{LIST.replace('@', '%40')}/message/{second}/"
     assert (answer["actor"], answer["summary"]) == ("Mira Novak", "Mira Novak answered on devel: Fast tiles")
     assert "mira" not in str([event["data"] for event in (new, answer)])
     hub.kill()

@@ -107,6 +107,7 @@ def read(entry: Wild, received: datetime) -> Told:
     parent = _hash(entry["parent"])
     url = urlsplit(entry["url"].link())
     page = url.path.replace("/api/list/", "/list/", 1).replace("/email/", "/message/", 1)
+    page = page.replace("@", "%40")  # or the list's own address would be taken out of the link
     return Told(
         name=name,
         own=own,

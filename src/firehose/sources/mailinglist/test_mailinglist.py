@@ -59,7 +59,7 @@ def test_the_archive_calls_threads_and_mails_as_mail_does() -> None:
     assert first.id == fingerprint("a1@lumen.example")
     assert (first.actor, reply.actor) == ("Mira Novák", "Tomas Lind")
     assert reply.summary == "Tomas Lind answered on devel: Fast tiles"
-    assert reply.link.startswith("https://lists.lumen.example/archives/list/devel@lists.lumen.example/message/RQIJ")
+    assert reply.link.startswith("https://lists.lumen.example/archives/list/devel%40lists.lumen.example/message/RQIJ")
     assert "(a)" not in reply.data.decode()
     assert verdict("mail__archive-new", lists={"other.example": ""}) == source.Ignored("mail.other-list")
 
