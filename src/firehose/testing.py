@@ -142,6 +142,10 @@ class HubProcess:
         except AssertionError:
             return 0
 
+    def log_room_pid(self) -> int:
+        """The process number of the log room."""
+        return self._child("firehose.logkeeping")
+
     def _child(self, word: str) -> int:
         assert self.process is not None
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections import Counter
 from typing import Any
 
@@ -99,3 +104,36 @@ def overflows(hub: HubProcess, wanted: dict[str, int]) -> dict[str, list[dict[st
         return told if all(over[name] >= lines for name, lines in wanted.items()) else None
 
     return until(found, "the summaries of the flood")
+
+
+def test_what_was_answered_is_counted_though_the_log_room_is_killed(start_hub: StartHub) -> None:
+    ports = free_port(), free_port()
+    hub = start_hub(SETTINGS.format(http=ports[0], syslog=ports[1]))
+    headers = {"Content-Type": "application/x-ndjson"}
+    answered = tried = 0
+    for turn in range(30):
+        lines = b"\n".join(b'{"message": "turn %d, line %d"}' % (turn, number) for number in range(200))
+        if turn in (10, 20):
+            # In the middle of the connection's next request, or of the commit before its answer.
+            threading.Timer(0.2, os.kill, (hub.log_room_pid(), signal.SIGKILL)).start()
+        tried += 200
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", ports[0], timeout=60)
+            connection.request("POST", "/in/joblogs", lines, headers)
+            answered += 200 if connection.getresponse().status == 202 else 0
+        except (OSError, http.client.HTTPException):
+            until(lambda: True if listens(ports[0]) else None, "the log room is back")
+    counts = hub.get("/v1/logs/joblogs")
+    found = counts["counts"]["127.0.0.1"]
+    assert answered < tried
+    assert answered <= found["lines"] <= tried
+    assert found["lines"] % 200 == 0
+    assert counts["kept"] == found["kept_lines"]
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True

@@ -46,6 +46,9 @@ class Entries:
                 at += 1
                 continue
             name, equals, value = buffer[at:end].partition(b"=")
+            if not _NAME.fullmatch(name) or self._count > FIELDS_LIMIT:
+                self._bad("a field has no name that a journal could have, or there are too many")
+                break
             after = end + 1
             if not equals:
                 if len(buffer) < after + 8:
@@ -58,9 +61,6 @@ class Entries:
                     break
                 value = buffer[after + 8 : after + 8 + size]
                 after += 8 + size + 1
-            if not _NAME.fullmatch(name) or self._count > FIELDS_LIMIT:
-                self._bad("a field has no name that a journal could have, or there are too many")
-                break
             self._count += 1
             if name in _WANTED:
                 self._fields[name] = value

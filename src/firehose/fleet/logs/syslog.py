@@ -21,7 +21,7 @@ _NEW: Final = re.compile(rb"<(\d{1,3})>[1-9]\d? (\S+) (\S+) (\S+) \S+ \S+ ")
 _OLD: Final = re.compile(
     rb"<(\d{1,3})>(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d (\S+) )?(?:([^\s:\[\]]{1,48})(?:\[[^\]]{0,64}\])?: )?"
 )
-_ELEMENT: Final = re.compile(rb'\[[^ =\]"]{1,64}(?: [^ =\]"]{1,64}="(?:[^"\\\]]|\\.)*")*\]')
+_ELEMENT: Final = re.compile(rb'\[[^ =\]"]{1,64}(?: [^ =\]"]{1,64}="(?:[^"\\]|\\.)*")*\]')
 _BOM: Final = b"\xef\xbb\xbf"
 
 

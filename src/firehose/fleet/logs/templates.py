@@ -81,7 +81,8 @@ class Miner:
             template.passing = template.told = True
         self.changed[template.number] = template
         least = max(LEAST, FACTOR * template.usual)
-        burst = template.minutes >= STEADY and template.this >= least and moment - template.burst > QUIET
+        rested = not template.burst or moment - template.burst > QUIET
+        burst = template.minutes >= STEADY and template.this >= least and rested
         if burst:
             template.burst = moment
         return Found(template, new, burst)
