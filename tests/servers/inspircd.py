@@ -67,7 +67,7 @@ class InspIrcd:
         self.folder = folder
         self.tls, self.plain, link = free_port(), free_port(), free_port()
         self.authority = folder / "cert.pem"
-        _certificate(folder)
+        certificate(folder)
         (folder / "irc.conf").write_text(_NETWORK.format(tls=self.tls, plain=self.plain, link=link, folder=folder))
         (folder / "services.conf").write_text(_SERVICES.format(link=link))
         self._running: list[subprocess.Popen[bytes]] = []
@@ -107,7 +107,8 @@ class InspIrcd:
         return (self.folder / name).read_text(errors="replace")
 
 
-def _certificate(folder: Path) -> None:
+def certificate(folder: Path) -> None:
+    """`cert.pem` for `localhost`, by its own authority, and its `key.pem`."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     day = datetime.timedelta(days=1)

@@ -123,10 +123,10 @@ class Person:
         """A request of the client-server API."""
         return self.server.ask(method, f"/_matrix/client/v3{path}", body, self.token)
 
-    def room(self) -> tuple[str, str]:
-        """A new room that everybody may join: its id and its alias."""
+    def room(self, **more: object) -> tuple[str, str]:
+        """A new room that everybody may join, unless `more` says otherwise: its id and its alias."""
         alias = f"room{next(self.server.numbers)}"
-        made = self.ask("POST", "/createRoom", {"preset": "public_chat", "room_alias_name": alias})
+        made = self.ask("POST", "/createRoom", {"preset": "public_chat", "room_alias_name": alias} | more)
         return str(made["room_id"]), f"#{alias}:{SERVER}"
 
     def notices(self, room: str) -> list[dict[str, Any]]:
