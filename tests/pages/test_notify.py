@@ -8,7 +8,9 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 from tests.pages.conftest import Complaints, visit
 from tests.pages.stage import Planned, Stage
+from tests.pages.test_rooms import AXE
 
+from firehose.notify.rules import Draft
 from firehose.plumbing.clock import now
 
 
@@ -168,3 +170,63 @@ async def test_the_worker_is_served_where_it_may_watch_the_whole_hub(stage: Stag
         ".then(found => found.scope)"
     )
     assert scope == f"{stage.url}/"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_it_holds_the_accessibility_rules_and_fits_a_phone(stage: Stage, browser: Browser, theme: str) -> None:
+    assert AXE.exists(), "npm ci brings axe-core"
+    wrong: list[str] = []
+    for width in (1440, 320):
+        context = await browser.new_context(
+            color_scheme=theme, viewport={"width": width, "height": 900}, reduced_motion="reduce", bypass_csp=True
+        )  # type: ignore[arg-type]
+        page = await context.new_page()
+        await visit(page, stage, "/notify")
+        wrong += await faults(page)
+        await sign_in(page, stage)
+        assert stage.office is not None
+        desk = stage.office.desk
+        await desk.save_team("amara", "infra", ("amara", "okonkwo"))
+        await desk.mute("amara", "openstack/nova~391000")
+        (place,) = [one for one in (await desk.kept("amara")).places if one.kind == "page"]
+        rule = await desk.save_rule("amara", Draft(title="Merges", query="kind:change.merged", to=place.id))
+        word = desk.links.reason(place.id, 7, [rule.id])
+        for path in ("/notify", "/notify?rule=new", "/notify?starter=failed", f"/notify/why/{word}"):
+            await visit(page, stage, path)
+            wrong += await faults(page)
+            wide = await page.evaluate("document.scrollingElement.scrollWidth")
+            assert wide <= width, f"{path} is {wide} wide"
+        await desk.drop_rule("amara", rule.id)
+        await context.close()
+    assert not wrong, "\n".join(wrong)
+
+
+async def faults(page: Page) -> list[str]:
+    """What axe finds wrong."""
+    await page.add_script_tag(content=AXE.read_text())
+    found = await page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})")
+    return [f"{page.url}: {v['id']} {v['nodes'][0]['html'][:200]} {v['nodes'][0]['failureSummary'][:200]}"
+            for v in found["violations"]]  # fmt: skip
+
+
+async def test_it_works_without_scripts(stage: Stage, browser: Browser) -> None:
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    token, _ = stage.tokens.create(["person:amara"])
+    await page.goto(stage.url + "/notify")
+    await page.get_by_label("Your token").fill(token)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("link", name="Use it").nth(2).click()
+    await page.get_by_role("button", name="Save rule").click()
+    await expect(page.get_by_role("status").first).to_contain_text("watches from now on")
+    # Enter tries, it does not delete.
+    await page.get_by_label("Title").press("Enter")
+    await expect(page.locator(".big")).to_contain_text("Would have told you")
+    await page.get_by_label("Add", exact=True).select_option("webhook")
+    await page.get_by_label("Address, nick or URL").fill("https://hook.example.org/secret-path")
+    await page.get_by_role("button", name="Add place").click()
+    await expect(page.locator("#places")).to_contain_text("https://hook.example.org")
+    await expect(page.locator("#places")).not_to_contain_text("secret-path")
+    await page.get_by_role("button", name="Sign out amara").click()
+    await expect(page.get_by_label("Your token")).to_be_visible()
+    await context.close()

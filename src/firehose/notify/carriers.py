@@ -50,6 +50,7 @@ class Carriers:
         self._network = _network(settings)
         if settings.mail.url:
             smtp.check(settings.mail.url)
+            secret(settings.mail)  # one that cannot be read is told at the start
 
     def kinds(self) -> list[str]:
         """The kinds of places that can be reached."""

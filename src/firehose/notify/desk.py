@@ -70,7 +70,7 @@ class Desk:
 
     async def book(self) -> Book:
         """The book as it is on disk."""
-        return Book(await asyncio.to_thread(self.papers.all), self.now())
+        return await asyncio.to_thread(lambda: Book(self.papers.all(), self.now()))
 
     async def kept(self, name: str) -> Kept:
         """Everything of one person."""

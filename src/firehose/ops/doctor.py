@@ -84,6 +84,7 @@ def secrets(settings: Settings) -> Iterator[Finding]:
     """Every secret that the settings point at can be read, and only by its owner."""
     owners: list[tuple[str, Any]] = [(f"sources.{name}", own) for name, own in settings.sources.items()]
     owners += [(f"sinks.{name}", own) for name, own in settings.sinks.items()]
+    owners += [("notify.mail", settings.notify.mail), ("notify.irc", settings.notify.irc)]
     owners += [(f"mqtt.logins {login.user}", login) for login in settings.mqtt.logins]
     for where, owner in owners:
         try:

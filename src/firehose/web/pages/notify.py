@@ -40,6 +40,7 @@ SAID: Final = {
     "confirm": "A message is on its way there. The place is used once its link was pressed.",
     "test": "A message is on its way there.", "person": "Your names and hours are kept.", "team": "The team is kept.",
     "hello": "You are signed in.",
+    "unpushed": "This browser shows nothing more. Its place stops at the next message, or remove it here.",
 }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ function browser(signal) {
   navigator.serviceWorker.getRegistration("/").then(async found => { push.checked = Boolean(await found?.pushManager.getSubscription()); });
   push.addEventListener("change", async () => {
     push.disabled = true;
-    try { await (push.checked ? subscribe() : unsubscribe()); location.href = `/notify?said=${push.checked ? "place" : "gone"}#places`; } catch (error) {
+    try { await (push.checked ? subscribe() : unsubscribe()); location.href = `/notify?said=${push.checked ? "place" : "unpushed"}#places`; } catch (error) {
       push.checked = !push.checked;
       tell(error.problem?.detail || `The browser's push service does not answer: ${error.message}`);
       toast("This browser is not changed", "", { state: "bad", mark: "o-bad" });
