@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -34,7 +35,7 @@ async def merged(stage: Stage, serial: str, **more: object) -> int:
         "summary": f"Merged {serial}",
         **more,
     }
-    return await stage.play("gerrit", Planned(**given))  # type: ignore[arg-type]
+    return await stage.play("gerrit", Planned(**given))
 
 
 async def test_who_is_not_signed_in_sees_what_rules_would_tell_and_a_wrong_token_says_so(
@@ -173,13 +174,15 @@ async def test_the_worker_is_served_where_it_may_watch_the_whole_hub(stage: Stag
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-async def test_it_holds_the_accessibility_rules_and_fits_a_phone(stage: Stage, browser: Browser, theme: str) -> None:
+async def test_it_holds_the_accessibility_rules_and_fits_a_phone(
+    stage: Stage, browser: Browser, theme: Literal["light", "dark"]
+) -> None:
     assert AXE.exists(), "npm ci brings axe-core"
     wrong: list[str] = []
     for width in (1440, 320):
         context = await browser.new_context(
             color_scheme=theme, viewport={"width": width, "height": 900}, reduced_motion="reduce", bypass_csp=True
-        )  # type: ignore[arg-type]
+        )
         page = await context.new_page()
         await visit(page, stage, "/notify")
         wrong += await faults(page)
