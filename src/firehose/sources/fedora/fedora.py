@@ -92,7 +92,7 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
             subject=subject.escape(about).replace(" ", "%20"),
             time=message.time or delivery.received,
             project=said.project,
-            actor="" if "@" in actor else actor,
+            actor="" if "@" in actor or actor == "-" else actor,
             summary=said.summary,
             link=said.link,
             outcome=said.outcome,

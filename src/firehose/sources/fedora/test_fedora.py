@@ -348,3 +348,21 @@ def test_no_change_of_a_message_loses_it(shared: Path) -> None:
             assert event.summary
             assert event.subject
             encode("fedora", event)
+
+
+@pytest.mark.parametrize(
+    ("service", "body", "actor"),
+    [
+        ("buildsys.tag",
+         {"name": "atlas", "version": "2", "release": "1", "tag": "f44", "owner": "mira", "user": "bodhi"}, "bodhi"),
+        ("buildsys.build.state.change", {"name": "atlas", "version": "2", "release": "1", "new": 1, "owner": "mira"},
+         "mira"),
+        ("bodhi.update.requirements_met.stable", {"update": {"title": "atlas-2-1", "user": {"name": "mira"}}}, ""),
+        ("bodhi.update.request.stable",
+         {"agent": "tomas", "update": {"title": "atlas-2-1", "submitter": "mira"}}, "tomas"),
+        ("wiki.article.edit", {"user": "Mira", "title": "Maps"}, "mira"),
+        ("pkgdb.acl.update", {"agent": "tomas", "username": "mira", **PKG}, "tomas"),
+    ],
+)  # fmt: skip
+def test_who_did_it(service: str, body: dict[str, Any], actor: str) -> None:
+    assert read(body, f"org.fedoraproject.prod.{service}").actor == actor

@@ -84,6 +84,7 @@ def _signed(m: Body) -> str:
 
 _BUILD: Final[dict[str, Any]] = {
     "people": "owner user",
+    "actor": lambda m: m("user") or m("owner"),
     "packages": "name",
     "about": "koji/{build_id}",
     "project": "rpms/{name}",

@@ -23,7 +23,8 @@ _PLACE: Final = re.compile(r"\{([^{}]+)\}")
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message means. people, packages: bare names. about: the subject; refs: more subjects."""
+    """What a message means. actor: who did it, "-" for nobody, "" when the service does not say. people, packages: bare
+    names. about: the subject; refs: more subjects."""
 
     kind: str
     summary: str
@@ -223,16 +224,16 @@ def _all(body: Body, path: str) -> Sequence[str]:
     return [name for item in body.each(head) for name in _all(item, rest.lstrip("."))]
 
 
-def apply(found: Rule, body: Body) -> Said:
-    """What a rule makes of a message; `Refused` when its words need what the message does not have."""
+def apply(found: Rule, body: Body, otherwise: str) -> Said:
+    """What a rule makes of a message. otherwise: the line when the rule's words need what the message does not have."""
     people = names(found.people, body)
     outcome = optional(found.outcome, body)
     actor = optional(found.actor, body) if found.actor else (people[0] if people else "")
     return Said(
         kind=phase(found.kind, outcome),
-        summary=fill(found.words, body),
+        summary=optional(found.words, body) or otherwise,
         link=link(found.link, body),
-        actor="" if actor == "-" else actor,
+        actor=actor,
         people=people,
         packages=names(found.packages, body),
         about=optional(found.about, body),

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from firehose.errors import Refused
 from firehose.sources.fedora.services import (
     builders,
     builds,
@@ -24,7 +23,7 @@ from firehose.sources.fedora.services import (
     releases,
     repositories,
 )
-from firehose.sources.fedora.services.rules import Body, Said, Table, apply, kinds, phase
+from firehose.sources.fedora.services.rules import Body, Said, Table, apply, kinds
 from firehose.sources.fedora.wire import Told
 
 TABLE: Final[Table] = {
@@ -73,10 +72,7 @@ def say(message: Told, accounts: Mapping[str, str]) -> Said:
     """What a message means, in the words of its service. accounts: the account behind a nick or an address."""
     body = Body(message, accounts)
     if pattern := rule(message.service):
-        try:
-            return apply(TABLE[pattern], body)
-        except Refused:
-            return Said(kind=phase(TABLE[pattern].kind, ""), summary=_plain(message))
+        return apply(TABLE[pattern], body, _plain(message))
     return Said(kind=GENERIC, summary=_plain(message), project=message.service.partition(".")[0])
 
 
