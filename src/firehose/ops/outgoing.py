@@ -23,7 +23,10 @@ def sinks_list(client: Client, as_json: bool) -> None:
 
     Example: firehose sinks list
     """
-    for sink in client.get("/v1/sinks")["sinks"]:
+    found = client.get("/v1/sinks")["sinks"]
+    if not found:
+        click.echo("there are no sinks in the settings", err=True)
+    for sink in found:
         if as_json:
             click.echo(json.dumps(sink))
             continue
@@ -59,6 +62,8 @@ def dead_list(client: Client, as_json: bool) -> None:
     before = ""
     while True:
         page = client.get(f"/v1/deadletters?limit=200{before}")
+        if not page["entries"] and not before:
+            click.echo("there are no dead letters", err=True)
         for entry in page["entries"]:
             if as_json:
                 click.echo(json.dumps(entry))

@@ -123,7 +123,10 @@ def quarantine_list(client: Client, as_json: bool) -> None:
 
     Example: firehose quarantine list --token "$TOKEN"
     """
-    for entry in client.get("/v1/quarantine")["entries"]:
+    entries = client.get("/v1/quarantine")["entries"]
+    if not entries:
+        click.echo("nothing is in quarantine", err=True)
+    for entry in entries:
         if as_json:
             click.echo(json.dumps(entry))
         else:

@@ -42,14 +42,17 @@ def read(delivery: Delivery, settings: Settings) -> Verdict:
     elif native in ("project-created", "project-head-updated"):
         found = refs.project(native, body, when or delivery.received, settings)
     elif native == "dropped-output":
-        found = [_dropped(when or delivery.received, settings)]
+        found = [_dropped(when or delivery.received, instance(settings, delivery.source), settings.url)]
     else:
         raise UnknownKind(native)
     if isinstance(found, Ignored):
         return found
     data = delivery.body.strip()
+    where = instance(settings, delivery.source)
     return [
-        msgspec.structs.replace(event, data=data, alias=(_alias(event, native),), audience=settings.audience)
+        msgspec.structs.replace(
+            event, source=where, data=data, alias=(_alias(event, native),), audience=settings.audience
+        )
         for event in found
     ]
 
@@ -80,7 +83,7 @@ def _change(native: str, body: Wild, when: datetime, settings: Settings) -> Verd
     return [
         Event(
             id=_id(native, body, (change, patch_set), (actor, detail)),
-            source=instance(settings),
+            source="",
             type=TYPE + native,
             kind=_kind(native, spec, patch_set, votes),
             subject=change.key,
@@ -165,8 +168,7 @@ def _refs(body: Wild, change: payload.Change, patch_set: payload.PatchSet) -> tu
     return tuple(found)
 
 
-def _dropped(when: datetime, settings: Settings) -> Event:
-    where = instance(settings)
+def _dropped(when: datetime, where: str, link: str) -> Event:
     return Event(
         id=fingerprint("dropped-output", int(when.timestamp())),
         source=where,
@@ -175,7 +177,7 @@ def _dropped(when: datetime, settings: Settings) -> Event:
         subject=where,
         time=when,
         summary="Gerrit dropped events of its stream because the reader was too slow",
-        link=settings.url,
+        link=link,
         outcome="failure",
         severity="error",
     )

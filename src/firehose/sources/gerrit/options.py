@@ -38,9 +38,11 @@ class Settings(source.WebhookSettings, frozen=True, kw_only=True, forbid_unknown
     batch_refs: bool = False
 
 
-def instance(settings: Settings) -> str:
-    """The `source` attribute of this Gerrit's events: its web address, else where its stream is."""
-    return settings.url.rstrip("/") or f"ssh://{settings.ssh.rpartition('@')[2]}"
+def instance(settings: Settings, name: str) -> str:
+    """The `source` attribute of this Gerrit's events: its web address, else where its stream is, else its `name` in the
+    settings. Ids are unique within it: two Gerrits must never share it."""
+    stream = settings.ssh.rpartition("@")[2]
+    return settings.url.rstrip("/") or (f"ssh://{stream}" if stream else f"urn:firehose:{name}")
 
 
 def login(settings: Settings) -> tuple[str, str, int]:

@@ -13,7 +13,7 @@ from firehose.event import Event, fingerprint
 from firehose.source import Delivery, Ignored, Verdict
 from firehose.sources.gerrit import payload
 from firehose.sources.gerrit.kinds import INTERNAL_REFS
-from firehose.sources.gerrit.options import Settings, instance
+from firehose.sources.gerrit.options import Settings
 from firehose.wild import Wild
 
 _TYPE: Final = "com.gerritcodereview."
@@ -53,7 +53,7 @@ def _updated(body: Wild, update: Wild, when: datetime, settings: Settings) -> Ev
     return Event(
         # The batch and the single form of an update are made at different moments; only one of them is ever read.
         id=fingerprint("ref-updated", name, ref, old, new, body["eventCreatedOn"].word("")),
-        source=instance(settings),
+        source="",
         type=_TYPE + native,
         kind=f"{noun}.modified" if noun == "repository" else f"{noun}.{predicate}",
         subject=subjects.ref(name, ref),
@@ -89,7 +89,7 @@ def project(native: str, body: Wild, when: datetime, settings: Settings) -> Verd
     return [
         Event(
             id=fingerprint(native, name, *parts, body["eventCreatedOn"].word("")),
-            source=instance(settings),
+            source="",
             type=_TYPE + native,
             kind=kind,
             subject=subjects.escape(name),

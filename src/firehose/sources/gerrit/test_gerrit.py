@@ -320,3 +320,17 @@ def test_a_stream_without_a_user_is_a_settings_error() -> None:
     assert SOURCE.lines is not None
     with pytest.raises(Broken, match="user@host:29418"):
         SOURCE.lines(Settings(kind="gerrit", ssh="review.example.org:29418"))
+
+
+def test_two_gerrits_that_only_send_webhooks_are_two() -> None:
+    """Ids are made of project and change number: without an address of their own, one's changes hid the other's."""
+    body = json.dumps(load("change-merged__by-bot")).encode()
+    received = datetime(2026, 1, 1, tzinfo=UTC)
+    found = [
+        SOURCE.read(Delivery(source=name, body=body, received=received), Settings(kind="gerrit"))
+        for name in ("review", "mirror")
+    ]
+    assert [event.source for events in found if not isinstance(events, Ignored) for event in events] == [
+        "urn:firehose:review",
+        "urn:firehose:mirror",
+    ]
