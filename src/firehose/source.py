@@ -254,7 +254,22 @@ class JsonLines:
     silence: float = 45.0
 
 
-Hold = Poll | Mailbox | Queue | Znodes | JsonLines
+@dataclass(frozen=True)
+class Inventory:
+    """Things that a service lists as they are now, asked for `every` so many seconds: what came, changed and went is
+    found by comparing, as with `Znodes`.
+
+    requests: in the order in which their things are looked at; `about` names the path above them. things: those in an
+    answer, by path. What several requests list above one path is one list. observe: as in `Znodes`.
+    """
+
+    every: float
+    requests: tuple[Request, ...]
+    things: Callable[[Request, bytes], Mapping[str, bytes]]
+    observe: Callable[[Seen, bytes, Recall], Observed]
+
+
+Hold = Poll | Mailbox | Queue | Znodes | JsonLines | Inventory
 """What a source can ask to be held, other than SSH lines."""
 
 

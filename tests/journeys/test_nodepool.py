@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from kazoo.security import make_digest_acl
 from tests.journeys.reader import listening, search, source, until
+from tests.servers.feed import FeedServer
 from tests.servers.zookeeper import Guarded, ZooKeeper
 
 from firehose.testing import HubProcess, StartHub, peer
@@ -227,3 +228,59 @@ def test_tls_with_a_certificate_of_our_own_and_znodes_that_want_a_login(
     found = search(hub, "source:nodes", 2)
     assert told(found) == [("environment.created", "new"), ("environment.modified", "in-use")]
     connected(hub)
+
+
+def test_zuuls_web_api_tells_the_same_story_by_comparing(start_hub: StartHub, feed_server: FeedServer) -> None:
+    asked = {
+        "uuid": "a1", "state": "requested", "pipeline_name": "gate", "buildset_uuid": BUILDSET, "job_name": "docs",
+        "labels": ["trixie"], "request_time": "2025-10-09T09:20:00", "zuul_event_id": EVENT, "provider_node_data": [],
+        "is_locked": False, "lock_holder": None,
+    }  # fmt: skip
+    made = {
+        "id": "b2", "uuid": "b2", "type": ["trixie"], "label": "trixie", "state": "building",
+        "state_time": "2025-10-09T09:20:02", "request_time": "2025-10-09T09:20:01", "request_id": "a1",
+        "provider": "review.lumen.example/lumen%2Fzuul/cloud-b", "username": "not-for-you", "is_locked": True,
+    }  # fmt: skip
+    spare = made | {"uuid": "c3", "request_id": None, "state": "ready"}
+
+    def serve(requests: list[Any], lumen: list[Any], other: list[Any]) -> None:
+        for tenant, page, things in (
+            ("lumen", "nodeset-requests", requests), ("other", "nodeset-requests", []),
+            ("lumen", "nodes", lumen), ("other", "nodes", other),
+        ):  # fmt: skip
+            feed_server.documents[f"/api/tenant/{tenant}/{page}"] = json.dumps(things).encode()
+
+    serve([asked], [made, spare], [spare])
+    settings = (
+        f'[sources.nodes]\nkind = "nodepool"\nurl = "{feed_server.url}"\ntenants = ["lumen", "other"]\nevery = 1\n'
+    )
+    hub = start_hub(settings)
+    assert {kind for kind, _ in told(search(hub, "source:nodes", 5))} == {
+        "environment.requested", "environment.created", "environment.modified",
+    }  # fmt: skip
+    serve([asked | {"state": "fulfilled", "is_locked": True}], [made | {"lock_holder": "ze01"}, spare], [spare])
+    assert told(search(hub, "source:nodes", 6))[5:] == [("environment.fulfilled", "fulfilled")]
+    hub.kill()
+    ready = made | {"state": "ready", "state_time": "2025-10-09T09:20:32"}
+    serve([], [ready], [])
+    hub.start()
+    found = search(hub, "source:nodes", 8)[6:]
+    assert {(kind, word) for kind, word in told(found)} == {
+        ("environment.modified", "ready"),
+        ("environment.deleted", "gone"),
+    }
+    end = next(event for event in found if event["type"].endswith("ready"))
+    assert end["summary"] == "Node b2 (trixie, cloud-b) is ready after 31 s"
+    assert set(end["refs"].split()) == {"noderequest/a1", f"buildset/{BUILDSET}", f"zuul-event/{EVENT}"}
+    assert end["link"] == f"{feed_server.url}/t/lumen/nodes"
+    # A list that cannot be had says nothing about what is gone.
+    feed_server.answers["/api/tenant/other/nodes"] = (503, {})
+    until(lambda: True if "answered 503" in source(hub, "nodes")["connection"] else None, "the trouble")
+    feed_server.documents["/api/tenant/lumen/nodes"] = b"[]"
+    until(lambda: True if feed_server.count("/api/tenant/other/nodes", 503) > 3 else None, "more rounds")
+    assert len(search(hub, "source:nodes", 8)) == 8
+    del feed_server.answers["/api/tenant/other/nodes"]
+    everything = search(hub, "source:nodes", 9)
+    assert told(everything)[8:] == [("environment.deleted", "gone")]
+    assert "not-for-you" not in json.dumps(everything)
+    assert source(hub, "nodes")["verdicts"]["duplicate"] == 0

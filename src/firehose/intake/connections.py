@@ -26,7 +26,7 @@ from firehose.intake.session import Doors
 from firehose.intake.spool import Spool
 from firehose.plumbing.clock import Now
 from firehose.plumbing.http import Answer, Client, Limits
-from firehose.source import Hold, JsonLines, Mailbox, Poll, Queue, Request, Znodes
+from firehose.source import Hold, Inventory, JsonLines, Mailbox, Poll, Queue, Request, Znodes
 
 BUCKET: Final = "connections"
 
@@ -96,7 +96,12 @@ def connections(instances: Mapping[str, Instance], hub: Parts, folder: Path, now
 
 def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
     """What can be asked again waits at the service while the stream is away, so it needs no spool."""
-    urls = [request.url for request in hold.requests("")] if isinstance(hold, Poll) else []
+    asked: Sequence[Request] = ()
+    if isinstance(hold, Poll):
+        asked = hold.requests("")
+    elif isinstance(hold, Inventory):
+        asked = hold.requests
+    urls = [request.url for request in asked]
     limits = Limits(read=hold.silence) if isinstance(hold, JsonLines) else None
     fetch, client = fetcher(instance.settings, urls, limits)
     doors = _doors(instance, hub, None, fetch)
@@ -122,6 +127,12 @@ def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
 
             shelf = Shelf(hub[1], instance.name)
             return Held(instance.name, TreeReader(instance, hold, doors, shelf, now), None, client)
+        case Inventory():
+            from firehose.intake.inventory import InventoryReader
+
+            # The memory of another way to the same things would be no measure for this one.
+            shelf = Shelf(hub[1], f"{instance.name}.listed")
+            return Held(instance.name, InventoryReader(instance, hold, doors, shelf, now), None, client)
         case JsonLines():
             from firehose.intake.flow import FlowReader
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from firehose.source import Observed, Seen, Znodes
+from firehose.source import Inventory, Observed, Seen, Znodes
 
 PARTS: Final = 16
 
@@ -140,7 +140,7 @@ class Memory:
             return [Seen(seen.path, None, known.czxid, known.mzxid), seen]
         return [] if seen.mzxid <= known.mzxid else [seen]
 
-    def observe(self, seen: Seen, want: Znodes) -> Observed:
+    def observe(self, seen: Seen, want: Znodes | Inventory) -> Observed:
         """Let the source look, and remember what it says."""
         known = self._known.get(seen.path, Known())
         observed = want.observe(seen, known.memory.encode(), self.recall)

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 from kazoo.client import KazooClient, KazooState
@@ -23,11 +23,12 @@ from kazoo.protocol.states import WatchedEvent
 from firehose.errors import TryLater
 from firehose.event import Event, fingerprint
 from firehose.intake.instance import Instance
-from firehose.intake.session import Doors, Session, obey
-from firehose.intake.znodes import PARTS, Listing, Memory, Reading, Tree, ordered
+from firehose.intake.remembering import Keep, Remembering
+from firehose.intake.session import Doors, obey
+from firehose.intake.znodes import Listing, Reading, Tree, ordered
 from firehose.plumbing.clock import Now, monotonic
 from firehose.settings import secret
-from firehose.source import Delivery, Seen, Znodes
+from firehose.source import Seen, Znodes
 
 log = structlog.get_logger("zookeeper")
 PATIENCE: Final = 20.0
@@ -35,27 +36,13 @@ PATIENCE: Final = 20.0
 TYPE: Final = "org.infra-firehose.source.unseen"
 
 
-class Keep(Protocol):
-    """Where the memory lies."""
-
-    async def get(self, part: str) -> bytes | None:
-        """A part; None when it was never put."""
-        ...
-
-    async def put(self, part: str, value: bytes) -> None:
-        """Keep a part."""
-        ...
-
-
-class TreeReader(Session):
+class TreeReader(Remembering):
     """The tree of one source. `run()` never returns."""
 
     def __init__(self, instance: Instance, want: Znodes, doors: Doors, keep: Keep, now: Now) -> None:
-        super().__init__(instance, doors, now)
+        super().__init__(instance, doors, keep, now)
         self._want = want
         self._tree = Tree(want.patterns)
-        self._keep_in = keep
-        self._memory = Memory({})
 
     async def run(self) -> None:
         """Connect, look at everything, follow, and again, without end."""
@@ -106,40 +93,7 @@ class TreeReader(Session):
         told = {seen.path for _, seen in found}
         for path in reading.missing - told:
             found += [(at, Seen(path, None, one.czxid, one.mzxid)) for at, one, path in self._memory.missing(path)]
-        # What is new is noted first: when it is gone after a crash, its end is told.
-        await self._remind()
-        observed = [self._memory.observe(seen, self._want) for seen in ordered(found)]
-        deliveries = [
-            Delivery(source=self._instance.name, body=one.body, received=now, channel="zookeeper")
-            for one in observed
-            if one.body is not None
-        ]
-        if deliveries:
-            await self._pass(deliveries)
-            self._moved(f"{max((seen.mzxid for seen in reading.seen), default=0):x}", now)
-        await self._remind()
-
-    async def _remember(self) -> Memory:
-        waits = self._waits()
-        while True:
-            try:
-                parts = {part: await self._keep_in.get(part) for part in (f"znodes{number}" for number in range(PARTS))}
-                return Memory({part: value for part, value in parts.items() if value})
-            except TryLater as error:
-                log.info("the memory is not readable yet", source=self._instance.name, why=error.detail)
-                await asyncio.sleep(next(waits))
-
-    async def _remind(self) -> None:
-        """Keep what changed in the memory, as long as it takes."""
-        waits = self._waits()
-        waiting = list(self._memory.changed())
-        while waiting:
-            try:
-                await self._keep_in.put(*waiting[0])
-                waiting.pop(0)
-            except TryLater as error:
-                log.info("the memory is not kept yet", source=self._instance.name, why=error.detail)
-                await asyncio.sleep(next(waits))
+        await self._tell(ordered(found), self._want, now)
 
     def _unseen(self, listing: Listing, count: int, now: datetime) -> Event:
         name = self._instance.name

@@ -46,7 +46,8 @@ PLACES: Final = (
     Place(
         "node", "launcher", "/zuul/nodes/nodes/*",
         (*_NODE, "uuid", "label", "label_aliases", "zuul_event_id", "request_time", "connection_name", "endpoint_name",
-         "main_node_id", "subnodes", "executor_zone", "image_upload_uuid", "reuse", "quota"),
+         "main_node_id", "subnodes", "executor_zone", "image_upload_uuid", "reuse", "quota", "request_id",
+         "tenant_name"),
     ),
     Place("assignment", "launcher", "/zuul/nodes/nodes/*/assignment", ("request_id", "tenant_name")),
     Place(

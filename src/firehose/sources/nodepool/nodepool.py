@@ -12,6 +12,7 @@ from typing import Final
 
 from firehose import source
 from firehose.errors import Refused, UnknownKind
+from firehose.sources.nodepool import api
 from firehose.sources.nodepool.kinds import IGNORED, KINDS, PLACES, STATES
 from firehose.sources.nodepool.thing import Thing
 from firehose.sources.nodepool.znode import observe, place_of
@@ -26,7 +27,13 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     tls_ca, tls_cert, tls_key: files, as in Zuul's and Nodepool's own configuration. tls_hostname: the server's
     certificate must name it. zookeeper_user, zookeeper_secret_file, zookeeper_secret_env: a digest login, if the znodes
     need one. timeout: seconds of a session.
+
+    tenants: without ZooKeeper, the tenants whose nodes and requests Zuul's web API is asked for, `every` so many
+    seconds.
     """
+
+    tenants: tuple[str, ...] = ()
+    every: float = 30.0
 
     zookeeper: str = ""
     tls_ca: str = ""
@@ -39,10 +46,10 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     timeout: float = 10.0
 
 
-def holds(settings: Settings) -> source.Znodes | None:
-    """The tree to follow."""
+def holds(settings: Settings) -> source.Hold | None:
+    """The tree to follow, or the lists to ask for."""
     if not settings.zookeeper:
-        return None
+        return api.inventory(settings.url, settings.tenants, settings.every) if settings.tenants else None
     return source.Znodes(
         hosts=settings.zookeeper,
         patterns=tuple(place.pattern for place in PLACES),

@@ -40,7 +40,8 @@ class Thing:
         self.record = plain(raw, self.place)
         self.data = Wild(self.record)
         self.stat = body["stat"]
-        self.czxid = self.stat["czxid"].count()
+        # A launcher's ids are used once, and its web API knows neither transactions nor fractions of a second.
+        self.czxid = self.stat["czxid"].count() if self.place.program == "nodepool" else 0
         self.new = body["new"].flag(False)
         self.was = body.at("was", "state").text("")
         self.times = {state: moment.number() for state, moment in body.at("was", "times").fields()}
@@ -167,8 +168,9 @@ class Thing:
 
     def _when(self, word: str) -> tuple[object, ...]:
         """What tells a state from the same one at another time: its own time, else the transaction of the later."""
-        if told := self.data["state_time"].word(""):
-            return ("at", told)
+        if told := self.data["state_time"].moment():
+            exact = self.place.program == "nodepool"
+            return ("at", self.data["state_time"].word() if exact else int(told.timestamp()))
         return ("again", self.stat["mzxid"].count()) if word in self.times else ("once", self.czxid)
 
     def _title(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -124,6 +125,11 @@ def _was(memory: Memory) -> dict[str, Any]:
 
 def _moment(record: dict[str, Any], seen: Seen) -> float:
     value = record.get("state_time")
+    if isinstance(value, str):
+        try:
+            return datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            return seen.mtime / 1000
     return float(value) if isinstance(value, (int, float)) else seen.mtime / 1000
 
 
@@ -137,8 +143,9 @@ def _related(record: dict[str, Any], place: Place, path: str, before: dict[str, 
     if place.program == "launcher":
         kept = recall(f"{path}/assignment")
         assigned = _memories.decode(kept).record if kept else {}
-        request, above = _text(assigned.get("request_id")), "/zuul/nodeset/requests"
-        own["tenant"] = _text(assigned.get("tenant_name"))
+        # The web API says it in the node itself.
+        request, above = _text(assigned.get("request_id") or record.get("request_id")), "/zuul/nodeset/requests"
+        own["tenant"] = _text(assigned.get("tenant_name") or record.get("tenant_name"))
     kept = recall(f"{above}/{request}") if request else b""
     known = _memories.decode(kept).related if kept else {}
     stays = before if not request or request == before.get("request") else {}
