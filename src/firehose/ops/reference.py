@@ -41,6 +41,18 @@ The ways out that a hub can be set up with. `/v1/sinks` and `firehose sinks list
 """
 
 
+_SINKS_TAIL: Final = """
+Some ways out need no sink, since whoever wants the events comes for them:
+
+| way out | what leaves |
+|---|---|
+| MQTT and WebSocket | every event on its canonical and original topic |
+| `/v1/stream` | server-sent events, NDJSON, WebSocket, from any cursor on |
+| `/v1/events` | the answer of any query as JSON or NDJSON, an Atom or JSON Feed, a badge or a chart in SVG |
+| `gerrit stream-events` over SSH | the stream as Gerrit writes it, for Zuul, Jenkins and Buildbot |
+| [Errbot](../../src/firehose/bots/errbot/README.md) | lines in any chat that Errbot speaks, by subscription |"""
+
+
 def pages(command: click.Group) -> dict[str, str]:
     """Each page's name and text."""
     return {
@@ -122,6 +134,7 @@ def sinks_page() -> Iterator[str]:
         page = f"../../src/firehose/sinks/{folder}/README.md"
         most = "by settings" if callable(kind.most) else kind.most
         yield f"| [`{kind.name}`]({page}) | {kind.title} | {'; '.join(kind.formats)} | {most} |"
+    yield _SINKS_TAIL
 
 
 def _folder(kind: source_kinds.SourceKind) -> str:

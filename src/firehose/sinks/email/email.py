@@ -170,6 +170,7 @@ SINK = SinkKind(
     lanes=lanes,
     due=due,
     most=lambda settings: MOST if settings.digest else 1,
+    recognises=True,
     check=problem,
     to=lambda settings: urlsplit(settings.url).netloc,
     formats=(
