@@ -206,7 +206,9 @@ async def test_health_and_metrics(desk: Desk) -> None:
     await desk.give("1")
     assert (await desk.http.get("/healthz")).status_code == 200
     assert (await desk.http.get("/readyz")).json()["status"] == "ready"
-    assert 'firehose_deliveries_total{source="toy",verdict="event"}' in (await desk.http.get("/metrics")).text
+    page = await desk.http.get("/metrics")
+    assert page.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'firehose_deliveries_total{source="toy",verdict="event"}' in page.text
     desk.bus.away = True
     answer = await desk.http.get("/readyz")
     assert answer.status_code == 503

@@ -66,7 +66,7 @@ async def look(hub: Hub) -> dict[str, str]:
 @get("/metrics")
 async def exposition() -> Response[bytes]:
     """All counters, in Prometheus' text format."""
-    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
 
 
 @get("/problems/{slug:str}")
