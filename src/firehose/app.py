@@ -273,8 +273,9 @@ class App:
             public_url=settings.public_url, log=settings.hub.log, terminal=sys.stderr.isatty(),
         )  # fmt: skip
 
-        def heard(_line: bytes) -> None:
+        def heard(line: bytes) -> None:
             self._logs = True
+            logkeeping.heard(line)
 
         child = Child("logs", [logkeeping.MODULE], msgspec.json.encode(job), heard, metrics.log_room_restarts.inc)
         self._closing_last.append(child.stop)

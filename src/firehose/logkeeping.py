@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -30,7 +31,7 @@ from firehose.fleet.logs import lines_in, reading
 from firehose.fleet.logs.book import Book
 from firehose.fleet.logs.desk import Desk
 from firehose.intake.inbound_nats import Deliver
-from firehose.plumbing import collector, log
+from firehose.plumbing import collector, log, metrics
 from firehose.plumbing.clock import Now, now
 from firehose.plumbing.tasks import Crew
 from firehose.source import Delivery
@@ -44,6 +45,7 @@ NICE: Final = 15
 TOLD: Final = 50
 ASK_SECONDS: Final = 10.0
 AGAIN_SECONDS: Final = 2.0
+REPORT_SECONDS: Final = 5.0
 MODULE: Final = "firehose.logkeeping"
 
 
@@ -58,6 +60,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, Settings]
     log: str = "info"
     terminal: bool = False
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What the process says on standard output: at first nothing but that it is ready, then counts by source, of kept
+    lines and of those that were only counted."""
+
+    lines: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
 
 
 def seconds() -> float:
@@ -139,6 +148,7 @@ class Room:
             crew.start(f"log digests {name}", self._tell(name, desk))
             crew.start(f"log lines {name}", serve(self._client, lines_subject(name), self._answering(desk)))
             await self._syslog(name, desk)
+        crew.start("log report", self._report())
         for listen, desks in self._by_address().items():
             first = next(iter(desks))
             door = LogDoor(desks, self._tokens.check, self._job.public_url)
@@ -199,6 +209,15 @@ class Room:
             if len(done) < len(waiting):
                 await asyncio.sleep(AGAIN_SECONDS)
 
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            found: dict[str, tuple[int, int]] = {}
+            for name, desk in self.desks.items():
+                counts = desk.counts().values()
+                found[name] = (sum(one.kept_lines for one in counts), sum(one.over_lines for one in counts))
+            say(Report(found))
+
     async def close(self) -> None:
         """Doors first, then what was taken in is written."""
         for close in self._closing:
@@ -206,6 +225,19 @@ class Room:
         for desk in self.desks.values():
             await desk.close()
         self._tokens.close()
+
+
+def say(report: Report) -> None:
+    """A line for the parent. One that does not read just now hears the next one."""
+    with suppress(BlockingIOError, BrokenPipeError):
+        os.write(1, msgspec.json.encode(report) + b"\n")
+
+
+def heard(line: bytes) -> None:
+    """The parent's side: counts become metrics."""
+    for name, (kept, over) in msgspec.json.decode(line, type=Report).lines.items():
+        metrics.log_lines.labels(name, "kept").set(kept)
+        metrics.log_lines.labels(name, "over").set(over)
 
 
 async def _close(server: asyncio.Server) -> None:
@@ -219,7 +251,7 @@ async def keep(job: Job, crew: Crew) -> None:
     try:
         await room.start(crew)
         collector.settle()
-        os.write(1, b"ready\n")
+        say(Report())
         await crew.wait()
     finally:
         await crew.stop()
@@ -234,6 +266,7 @@ async def main() -> int:
     line = await asyncio.to_thread(sys.stdin.buffer.readline)
     job = msgspec.json.decode(line, type=Job)
     log.configure(job.log, json=not job.terminal)
+    os.set_blocking(1, False)
     os.nice(NICE)
     if sys.platform == "linux":
         # Nobody who was waked is kept waiting until our slice of time is over.

@@ -34,6 +34,10 @@ delivered = Counter("firehose_delivered", "Events written to live streams", ["en
 goodbyes = Counter("firehose_goodbyes", "Live streams that the hub ended, by cause", ["cause"], registry=REGISTRY)
 engine_restarts = Counter("firehose_engine_restarts", "Restarts of the embedded engine", registry=REGISTRY)
 recorder_restarts = Counter("firehose_recorder_restarts", "Restarts of the recorder's process", registry=REGISTRY)
+log_lines = Gauge(
+    "firehose_log_lines", "Log lines since the store began: kept, or counted only", ["source", "result"],
+    registry=REGISTRY,
+)  # fmt: skip
 log_room_restarts = Counter("firehose_log_room_restarts", "Restarts of the log room's process", registry=REGISTRY)
 spooled = Gauge("firehose_spooled", "Deliveries that wait on disk for the stream", ["source"], registry=REGISTRY)
 sink_messages = Counter(
