@@ -154,8 +154,9 @@ class Poll:
 class Mailbox:
     """A mailbox to read over IMAP: each message is one delivery, its bytes, with the content type `MAIL`.
 
-    place: `host:port`. secret: names the password in the settings. tls: `implicit`, `starttls`, or `none`. idle:
-    seconds that one IDLE lasts, and between two looks where the server knows no IDLE.
+    place: `host:port`. secret: names the password in the settings. tls: `implicit`, `starttls`, or `none`. ca_file:
+    instead of the system's authorities. idle: seconds that one IDLE lasts, and between two looks where the server
+    knows no IDLE.
     """
 
     place: str
@@ -163,6 +164,7 @@ class Mailbox:
     secret: str = "imap_secret"
     folder: str = "INBOX"
     tls: str = "implicit"
+    ca_file: str = ""
     idle: float = 300.0
 
 

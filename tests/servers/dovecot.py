@@ -18,6 +18,8 @@ from imapclient.exceptions import IMAPClientError
 from firehose.bus.engine import free_port
 from firehose.testing import need
 
+from .certificates import Authority, Issued
+
 USER, PASSWORD = "hub", "s3cret"
 CONFIGURATION = """
 base_dir = {folder}/run
@@ -25,7 +27,7 @@ state_dir = {folder}/state
 log_path = {folder}/dovecot.log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+{tls}
 disable_plaintext_auth = no
 default_internal_user = {owner}
 default_internal_group = {group}
@@ -47,7 +49,8 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {imaps}
+    ssl = yes
   }}
 }}
 service anvil {{
@@ -60,10 +63,16 @@ service stats {{
 
 
 class Dovecot:
-    """port: where it listens. Mail goes in with `put`."""
+    """port: where it listens; imaps: the same with TLS, 0 without a certificate. Mail goes in with `put`."""
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, certificate: Issued | None = None) -> None:
         self.port = free_port()
+        self.imaps = free_port() if certificate else 0
+        self._tls = (
+            f"ssl = yes\nssl_cert = <{certificate.certificate}\nssl_key = <{certificate.key}"
+            if certificate
+            else "ssl = no"
+        )
         self.folder = folder
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
@@ -86,7 +95,7 @@ class Dovecot:
         file.write_text(
             CONFIGURATION.format(
                 folder=self.folder, owner=owner.pw_name, group=group.gr_name, password=PASSWORD,
-                uid=owner.pw_uid, gid=owner.pw_gid, port=self.port,
+                uid=owner.pw_uid, gid=owner.pw_gid, port=self.port, imaps=self.imaps, tls=self._tls,
             )
         )  # fmt: skip
         self._process = subprocess.Popen([self._program, "-F", "-c", str(file)], stderr=subprocess.DEVNULL)
@@ -140,8 +149,18 @@ class Dovecot:
 @pytest.fixture
 def dovecot(tmp_path: Path) -> Iterator[Dovecot]:
     """A running Dovecot with an empty inbox; user `hub`, password `s3cret`."""
+    yield from _running(tmp_path / "dovecot")
+
+
+@pytest.fixture
+def tls_dovecot(tmp_path: Path) -> Iterator[Dovecot]:
+    """The same with a certificate for `localhost` of an authority that nobody knows: `<folder>/../ca/authority.pem`."""
+    yield from _running(tmp_path / "tls-dovecot", Authority(tmp_path / "ca").issue("mail", "localhost"))
+
+
+def _running(folder: Path, certificate: Issued | None = None) -> Iterator[Dovecot]:
     program = need(shutil.which("dovecot", path=f"{os.environ['PATH']}:/usr/sbin"), "Dovecot")
-    server = Dovecot(program, tmp_path / "dovecot")
+    server = Dovecot(program, folder, certificate)
     server.start()
     # The first visit makes the folders; two at once get in each other's way.
     server.put()

@@ -82,9 +82,9 @@ class MailboxReader(Session):
 
     def _log_in(self) -> IMAPClient:
         host, _, port = self._box.place.rpartition(":")
-        context = ssl.create_default_context()
         implicit = self._box.tls == "implicit"
         try:
+            context = ssl.create_default_context(cafile=self._box.ca_file or None)
             client = IMAPClient(
                 host.strip("[]"), int(port), ssl=implicit, ssl_context=context if implicit else None, timeout=PATIENCE
             )

@@ -36,8 +36,9 @@ class Settings(source.WebhookSettings, frozen=True, kw_only=True, forbid_unknown
     """url: Launchpad's address. secret_file, secret_env: of its webhooks.
 
     imap: `host:port` of a mailbox that gets bug mail, "" for none. imap_user, imap_secret_file, imap_secret_env: its
-    login. imap_folder: what is read there. imap_tls: `implicit`, `starttls` or `none`. idle: seconds that one IDLE
-    lasts, and between two looks where the server knows no IDLE.
+    login. imap_folder: what is read there. imap_tls: `implicit`, `starttls` or `none`. imap_ca_file: the
+    authorities of the mail server, "" for the system's. idle: seconds that one IDLE lasts, and between two looks where
+    the server knows no IDLE.
     """
 
     url: str = "https://launchpad.net"
@@ -47,6 +48,7 @@ class Settings(source.WebhookSettings, frozen=True, kw_only=True, forbid_unknown
     imap_secret_env: str = ""
     imap_folder: str = "INBOX"
     imap_tls: str = "implicit"
+    imap_ca_file: str = ""
     idle: float = 300.0
 
 
@@ -59,6 +61,7 @@ def holds(settings: Settings) -> source.Mailbox | None:
         user=settings.imap_user,
         folder=settings.imap_folder,
         tls=settings.imap_tls,
+        ca_file=settings.imap_ca_file,
         idle=settings.idle,
     )
 

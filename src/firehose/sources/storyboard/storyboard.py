@@ -26,7 +26,8 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     """url: the StoryBoard's address; its timeline is read from there every `every` seconds unless `amqp` is set.
 
     amqp: `amqp(s)://user@host/vhost` of its RabbitMQ, "" for none. amqp_secret_file, amqp_secret_env: the password.
-    amqp_queue: the hub's own queue. all_stories_public: there are no private stories in this StoryBoard.
+    amqp_ca_file: the authorities of the broker, "" for the system's. amqp_queue: the hub's own queue.
+    all_stories_public: there are no private stories in this StoryBoard.
     """
 
     url: str = "https://storyboard.openstack.org"
@@ -34,6 +35,7 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     amqp: str = ""
     amqp_secret_file: str = ""
     amqp_secret_env: str = ""
+    amqp_ca_file: str = ""
     amqp_queue: str = "firehose"
     amqp_exchange: str = "storyboard"
     all_stories_public: bool = False
@@ -43,7 +45,9 @@ def holds(settings: Settings) -> source.Hold:
     """The queue if there is one, else the API."""
     if settings.amqp:
         bindings = ("task", "story", "project", "project_group", "timeline_event")
-        return source.Queue(settings.amqp, settings.amqp_queue, settings.amqp_exchange, bindings)
+        return source.Queue(
+            settings.amqp, settings.amqp_queue, settings.amqp_exchange, bindings, ca_file=settings.amqp_ca_file
+        )
     first = f"{settings.url.rstrip('/')}/api/v1/events?sort_field=id&sort_dir=desc&limit={PAGE}&offset="
 
     def requests(cursor: str) -> Sequence[source.Request]:
