@@ -135,3 +135,14 @@ def test_an_unknown_state_and_an_unknown_place_are_unknown() -> None:
         verdict(strange)
     with pytest.raises(UnknownKind, match="nodepool/teapots"):
         verdict({"path": "/nodepool/teapots/0007", "data": {"state": "ready"}})
+
+
+@pytest.mark.parametrize("file", ["nodepool/nodepool-11-zk-records.jsonl", "zuul/launcher-14.3-zk-records.jsonl"])
+def test_every_record_of_the_shared_samples_is_an_event(shared: Path, file: str) -> None:
+    path = shared / "samples" / file
+    if not path.exists():
+        pytest.skip(f"{file} is not among the shared samples")
+    records = [json.loads(row) for row in path.read_text().splitlines()]
+    found = [verdict(record) for record in records]
+    assert all(isinstance(one, list) and one for one in found)
+    assert len(records) >= 8
