@@ -135,7 +135,7 @@ class NotifyIrc(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 6697
     tls: bool = True
     ca_file: str = ""
-    nick: str = "firehose-tells"
+    nick: str = "firetells"
     account: str = ""
     secret_file: str = ""
     secret_env: str = ""

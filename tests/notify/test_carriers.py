@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from standardwebhooks import Webhook
 from tests.servers.certificates import Authority
+from tests.servers.ngircd import Irc
 
 from firehose.bus.engine import free_port
 from firehose.errors import GiveUp, Gone, TryLater
@@ -170,28 +171,17 @@ def test_apprise_takes_the_operators_services_and_none_with_a_host_of_ones_choic
     assert "understands" in apprise_problem("slack://x", allowed)
 
 
-async def test_a_nick_is_told_by_private_message(tmp_path: Path) -> None:
-    said: asyncio.Queue[str] = asyncio.Queue()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """As much of a server as a client needs to speak."""
-        while line := (await reader.readline()).decode().strip():
-            word, _, rest = line.partition(" ")
-            if word == "USER":
-                writer.write(b":irc 001 firehose-tells :hello\r\n:irc 376 firehose-tells :end\r\n")
-            elif word == "CAP" and rest.startswith("LS"):
-                writer.write(b":irc CAP * LS :\r\n")
-            elif word == "PING":
-                writer.write(f":irc PONG irc :{rest}\r\n".encode())
-            elif word == "PRIVMSG":
-                said.put_nowait(rest)
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    ways = made(tmp_path, irc={"host": "127.0.0.1", "port": port, "tls": False})
+async def test_a_nick_is_told_by_private_message(irc_port: int, tmp_path: Path) -> None:
+    ada = await asyncio.to_thread(Irc, irc_port, "ada")
+    await asyncio.to_thread(ada.hear, " 001 ")
+    ways = made(
+        tmp_path, irc={"host": "127.0.0.1", "port": irc_port, "tls": False, "pace": 0.0, "nick": "firehose-tells"}
+    )
     holding = asyncio.get_running_loop().create_task(ways.run())
+    # ngircd takes nine letters; ours are cut to that.
     assert await ways.send(Place(id="p", owner="ada", kind="irc", to="ada"), NOTE) == "2 lines"
-    assert (await said.get()).startswith("ada :Zoë merged")
+    heard = await asyncio.to_thread(ada.hear, "PRIVMSG ada :Zoë merged", f"Less or stop: {NOTE.why}")
+    assert heard.count("PRIVMSG ada") == 2
     holding.cancel()
     await ways.close()
-    server.close()
+    ada.socket.close()

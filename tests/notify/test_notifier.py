@@ -173,6 +173,21 @@ async def test_a_digest_is_the_same_message_at_every_try_also_after_a_crash(tmp_
         assert [item.text for item in later.items] == ["change.merged c~1"]
 
 
+async def test_a_digest_that_waits_over_a_restart_is_one_message_with_all_of_it(tmp_path: Path) -> None:
+    async with office(tmp_path, PAGE, rule("hourly", when="hourly")) as found:
+        await found.on.publish("a~1", "b~1")
+        await found.read()
+        await found.die()
+        await found.start()
+        await found.on.publish("c~1", "d~1")
+        await found.read()
+        found.on.clock.pass_(3_601)
+        found.runner.hurry()
+        await found.on.until(lambda: found.post.sent and not found.runner.health().open)
+        ((_, note),) = found.post.sent
+        assert [item.text[-3:] for item in note.items] == ["a~1", "b~1", "c~1", "d~1"]
+
+
 async def test_quiet_hours_end_with_one_message(tmp_path: Path) -> None:
     ada = Person(name="ada", quiet_from="11:00", quiet_to="13:00")
     async with office(tmp_path, ada, PAGE, ALL) as found:

@@ -123,6 +123,16 @@ async def test_it_works_by_keys_and_the_palette_leads_there(stage: Stage, page: 
     await expect(page.locator(".big")).to_contain_text("Would have told you")
 
 
+async def test_a_search_becomes_a_rule_also_for_who_must_sign_in_first(stage: Stage, page: Page) -> None:
+    token, _ = stage.tokens.create(["person:amara"])
+    await visit(page, stage, "/search?q=kind:change.merged")
+    await page.get_by_role("link", name="Notify me").click()
+    await page.get_by_label("Your token").fill(token)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.locator("#q")).to_have_value("kind:change.merged")
+    await expect(page.locator(".big")).to_contain_text("Would have told you")
+
+
 @pytest.fixture
 async def allowed(browser: Browser, stage: Stage) -> AsyncIterator[Page]:
     """A page whose site may show notifications; what it shows is noted down."""

@@ -30,6 +30,10 @@ CONNECT_SECONDS: Final = 20.0
 ANSWER_SECONDS: Final = 30.0
 QUIET_SECONDS: Final = 90.0
 BURST: Final = 4
+MOST_NICKS: Final = 6
+"""So many names are tried before the connection is given up."""
+SHORT_NICK: Final = 9
+"""Letters of a name that every server takes (RFC 2812)."""
 _LOGIN_FAILED: Final = frozenset(("902", "904", "905", "906", "908"))
 _NICK_TAKEN: Final = frozenset(("432", "433", "436", "437"))
 _NOT_JOINED: Final = {
@@ -103,6 +107,8 @@ class Network:
         self._spent = 0.0
         self._count = 0
         self.nick = server.nick
+        self._refusals = 0
+        self._short = False
         self.trouble = ""
 
     async def run(self) -> None:
@@ -196,7 +202,7 @@ class Network:
         async with asyncio.timeout(CONNECT_SECONDS):
             reader, writer = await asyncio.open_connection(server.host, server.port, ssl=context, limit=65_536)
         self._writer = writer
-        self.nick = server.nick
+        self.nick, self._refusals, self._short = server.nick, 0, False
         if server.account:
             self._send("CAP REQ :sasl")
         self._send(f"NICK {self.nick}")
@@ -255,12 +261,24 @@ class Network:
         if said.command in _LOGIN_FAILED:
             raise ConnectionError(f"the SASL login of {self._server.account!r} failed: {said.words[-1]}")
         if said.command in _NICK_TAKEN and not self._ready.is_set():
-            self.nick += "_"
-            self._send(f"NICK {self.nick}")
+            self._send(f"NICK {self._other_nick(cut=said.command == '432')}")
         elif said.command in _NOT_JOINED:
             self._tell(f"join {where}", _NOT_JOINED[said.command])
         elif said.command in _NOT_SAID:
             self._tell(f"say {where}", _NOT_SAID[said.command])
+
+    def _other_nick(self, *, cut: bool) -> str:
+        """Another name, when ours is taken or none that the server knows: a network may take nine letters only."""
+        self._refusals += 1
+        if self._refusals > MOST_NICKS:
+            raise ValueError(f"the server takes neither {self._server.nick} nor names like it; set another nick")
+        self._short = self._short or (cut and len(self.nick) > SHORT_NICK)
+        if self._short:
+            tail = "" if self._refusals == 1 else str(self._refusals)
+            self.nick = self._server.nick[: SHORT_NICK - len(tail)] + tail
+        else:
+            self.nick += "_"
+        return self.nick
 
     def _tell(self, key: str, answer: str) -> None:
         waiting = self._waiting.get(key)

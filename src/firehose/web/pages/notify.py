@@ -67,12 +67,13 @@ async def notify(request: Asked, hub: GivenHub) -> Response[Any]:
     """The room."""
     own = desk(hub)
     name = session.signed_in(request, hub)
-    if not name:
-        return await signed_out(hub, own)
     given = params.pairs(request.scope["query_string"])
+    asked = params.single(given, "q")
+    if not name:
+        return await signed_out(hub, own, asked=asked)
     kept = await own.kept(name)
     chosen, starter = params.single(given, "rule"), params.single(given, "starter")
-    shown = editor(kept, chosen, starter)
+    shown = about(kept, asked) if asked else editor(kept, chosen, starter)
     if shown is not None:
         shown = await tried(own, name, shown)
     return await room(hub, name, kept, shown, None, {"said": SAID.get(params.single(given, "said"), "")})
@@ -86,10 +87,10 @@ async def sign_in(request: Asked, hub: GivenHub) -> Response[Any]:
     try:
         token, cookie = session.begin(form.get("token", ""), hub)
     except Refused as error:
-        return await signed_out(hub, own, Wrong("sign-in", "token", error.detail))
+        return await signed_out(hub, own, Wrong("sign-in", "token", error.detail), form.get("q", ""))
     if not (await own.kept(token.person)).places:
         await own.save_place(token.person, Spot(kind="page"))
-    return back("hello", cookie=cookie)
+    return back("hello", cookie=cookie, **({"q": form["q"]} if form.get("q") else {}))
 
 
 @post("/notify/sign-out", include_in_schema=False, status_code=303)
@@ -174,10 +175,10 @@ async def unmute(request: Asked, hub: GivenHub) -> Response[Any]:
     return back("gone", part="mutes")
 
 
-async def signed_out(hub: Hub, own: Desk, wrong: Wrong | None = None) -> Response[str]:
+async def signed_out(hub: Hub, own: Desk, wrong: Wrong | None = None, asked: str = "") -> Response[str]:
     """What everybody sees."""
     starters = await ready_rules(own, "somebody")
-    values = {"starters": starters, "wrong": wrong, "days": DAYS}
+    values = {"starters": starters, "wrong": wrong, "days": DAYS, "asked": asked}
     return page(hub, "notify_out.html", "notify", values, status=403 if wrong else 200)
 
 
@@ -208,6 +209,12 @@ async def room(
         "push": {"key": own.vapid.public},
     }  # fmt: skip
     return page(hub, "notify.html", "notify", values, status=400 if wrong else 200)
+
+
+def about(kept: Kept, query: str) -> Shown:
+    """A new rule about what somebody was looking for."""
+    to = next((one.id for one in kept.places if one.owner == kept.person.name and one.state == "ready"), "")
+    return Shown(id="", draft=Draft(title=query[:200], query=query, to=to), changed=True)
 
 
 def editor(kept: Kept, chosen: str, starter: str) -> Shown | None:

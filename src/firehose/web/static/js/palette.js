@@ -25,6 +25,7 @@ export function start({ rooms }) {
       groups.push({ title: "Events", options: [
         { icon: "search", text: "Search the history for ", strong: typed, why: answer?.counted ?? "", href: `/search?${query(typed)}` },
         { icon: "live", text: "Follow ", strong: typed, tail: " live", href: `/?${query(typed)}` },
+        ...(rooms.some(([, href]) => href === "/notify") ? [{ icon: "notify", text: "Notify me about ", strong: typed, why: "tries the rule on last week first", href: `/notify?${query(typed)}` }] : []),
       ] });
     }
     const go = rooms.map(([key, href, word]) => ({ icon: href === "/" ? "live" : href.slice(1), text: `Go to ${word}`, href, keys: ["G", key.toUpperCase()] }));
