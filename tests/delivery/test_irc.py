@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+from contextlib import suppress
 from pathlib import Path
 
+from tests.delivery.test_kill import bearer, publish, until
+from tests.delivery.test_matrix import told
 from tests.servers.ngircd import Irc
 
 from firehose.testing import StartHub
@@ -61,4 +65,56 @@ def test_a_channel_is_told_in_gerritbots_words_and_another_in_ours(
     )
     text = ada.hear(f"PRIVMSG #dev :{proposed}", "PRIVMSG #mine :")
     assert text.count(proposed) == 1
+    ada.socket.close()
+
+
+KILLED = """
+[sources.inbox]
+kind = "inbox"
+url = "https://inbox.example"
+[sinks.chat]
+kind = "irc"
+host = "127.0.0.1"
+port = {port}
+tls = false
+pace = 0.0
+since = "earliest"
+[sinks.chat.channels]
+"#one" = "subject:thing-*"
+"#two" = "subject:thing-*"
+"""
+
+
+def test_a_hub_that_dies_while_it_speaks_loses_no_line(start_hub: StartHub, irc_port: int) -> None:
+    ada = Irc(irc_port, "ada")
+    ada.hear(" 001 ")
+    ada.send("JOIN #one,#two")
+    hub = start_hub(KILLED.format(port=irc_port), environ={"FIREHOSE_CRASH": "delivery.after-send:3"})
+    names = [f"thing-{number}-" for number in range(30)]
+    headers = bearer(hub)
+    assert hub.process is not None
+    with suppress(OSError):
+        for name in names:
+            publish(hub, headers, name)
+    assert hub.process.wait(30) == -signal.SIGKILL
+    hub.start()
+    publish(hub, headers, *names)
+    events: list[str] = []
+
+    def recorded() -> bool:
+        found = hub.get("/v1/events?q=subject:thing-*&limit=100&order=asc")["events"]
+        events[:] = [event["sequence"] for event in found]
+        return len(events) == 30
+
+    until(recorded, hub)
+    for channel in ("#one", "#two"):
+        heard: set[str] = set()
+
+        def everything(channel: str = channel, heard: set[str] = heard) -> bool:
+            for row in ada.read().split("\r\n"):
+                _, spoken, line = row.partition(f"PRIVMSG {channel} :")
+                heard.update(told(line, events) if spoken and line.count("  http") == 1 else ())
+            return heard == set(events)
+
+        until(everything, hub)
     ada.socket.close()

@@ -11,7 +11,7 @@ import pytest
 from tests.delivery.test_kill import bearer, publish, sink, until
 from tests.servers.synapse import Synapse
 
-from firehose.testing import StartHub
+from firehose.testing import HubProcess, StartHub
 
 pytestmark = pytest.mark.timeout(240)
 SETTINGS = """
@@ -42,8 +42,8 @@ def test_a_room_is_told_in_notices_with_links(synapse: Synapse, start_hub: Start
     hub = start_hub(settings(synapse, room if way == "token" else alias, login))
     publish(hub, bearer(hub), "thing-1", "other-1")
     (said,) = ada.hear(room, 1)
-    (event,) = hub.get("/v1/events?q=subject:thing-1")["events"]
-    page = f"{hub.url}/events/{event['sequence']}"
+    until(lambda: numbers(hub), hub)
+    page = f"{hub.url}/events/{numbers(hub)[0]}"
     assert said["sender"] == bot.user
     assert (said["msgtype"], said["format"]) == ("m.notice", "org.matrix.custom.html")
     assert said["body"].endswith(f"thing-1  {page}")
@@ -72,11 +72,23 @@ def test_a_hub_that_dies_while_it_speaks_says_all_and_nothing_twice(
     assert hub.process.wait(30) == -signal.SIGKILL
     hub.start()
     publish(hub, headers, *names)
-    until(lambda: sink(hub)["open"] == 0 and sink(hub)["lag"] == 0, hub)
-    events = [event["sequence"] for event in hub.get("/v1/events?q=subject:thing-*&limit=100&order=asc")["events"]]
-    assert len(events) == 60
+    events = settled(hub, 60)
     lines = [line for notice in ada.notices(room) for line in notice["body"].split("\n")]
     assert sorted(number for line in lines for number in told(line, events)) == sorted(events)
+
+
+def numbers(hub: HubProcess) -> list[str]:
+    """The events that the history has, oldest first."""
+    found = hub.get("/v1/events?q=subject:thing-*&limit=100&order=asc")["events"]
+    return [event["sequence"] for event in found]
+
+
+def settled(hub: HubProcess, count: int) -> list[str]:
+    """The events, once the history has so many and the sink is done with all of them."""
+    until(lambda: len(numbers(hub)) == count, hub)
+    events = numbers(hub)
+    until(lambda: sink(hub)["cursor"] >= int(events[-1]) and not sink(hub)["open"], hub, 120)  # type: ignore[operator]
+    return events
 
 
 def told(line: str, events: list[str]) -> list[str]:
@@ -111,8 +123,7 @@ def test_a_homeserver_that_wants_pauses_and_goes_away_hears_all_in_order(
     for room in rooms:
         ada.hear(room, 1)
     publish(hub, headers, "thing-3", "thing-4", "thing-5")
-    until(lambda: sink(hub)["open"] == 0 and sink(hub)["lag"] == 0, hub, 120)
-    events = [event["sequence"] for event in hub.get("/v1/events?q=subject:thing-*&order=asc")["events"]]
+    events = settled(hub, 5)
     for room in rooms:
         lines = [line for notice in ada.notices(room) for line in notice["body"].split("\n")]
         assert [number for line in lines for number in told(line, events)] == events
