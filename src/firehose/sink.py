@@ -148,6 +148,7 @@ class SinkKind:
     always sent together again, also after a crash.
     due: the earliest moment at which a lane may send what waits in it (digests); None is at once.
     apart: every lane has a receiver of its own, so that failures of several say nothing about the others.
+    idle: whether it wants nothing at this moment, whatever comes; events are then passed by without a look.
     window: items on their way at a time; with that many open, reading waits (0: the room's own limit).
     check: why settings cannot work, "" when they can: for what their types do not say. Pure.
     formats: what leaves, in words, for the reference page. to: what the Sinks table shows as the address.
@@ -165,6 +166,7 @@ class SinkKind:
     recognises: bool = False
     due: Callable[[datetime, str, Any], datetime | None] | None = None
     apart: bool = False
+    idle: Callable[[], bool] = field(default=lambda: False)
     window: int = 0
     check: Callable[[Any], str] = field(default=lambda settings: "")
     formats: Sequence[str] = ()

@@ -186,7 +186,7 @@ class Runner:
         ears = self._ears
         steps = replay.events(ears.live, ears.reader, self._cursor, self.query, idle=IDLE_SECONDS, bus=ears.bus)
         async for step in steps:
-            for event in step.events:
+            for event in () if self.outlet.kind.idle() else step.events:
                 await self._until_room()
                 self._take(event)
             if step.cursor != self._cursor:

@@ -96,6 +96,7 @@ class Notifier:
         kind = SinkKind(
             name="notify", title="Notifications", family="people", settings=Settings, render=render,
             connect=lambda outlet, tools: self, lanes=self.lanes, due=self.due, apart=True, window=WINDOW,
+            idle=lambda: not self.book,
             to=lambda settings: "people",
         )  # fmt: skip
         return Outlet(name=RESERVED, kind=kind, settings=Settings(kind="notify", concurrency=16))

@@ -1,0 +1,74 @@
+"""Sessions of people: what a browser shows counts only from the hub's own pages, and only while the token holds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from tests.pages.stage import Stage
+
+PLACE = {"kind": "page"}
+
+
+@pytest.fixture
+async def ada(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
+    token, _ = stage.tokens.create(["person:ada"])
+    async with httpx.AsyncClient(base_url=stage.url) as client:
+        answer = await client.post("/notify/sign-in", data={"token": token}, headers={"origin": stage.url})
+        assert answer.status_code == 303
+        cookie = answer.headers["set-cookie"]
+        assert token not in cookie
+        assert "httponly" in cookie.lower()
+        assert "samesite=lax" in cookie.lower()
+        yield client
+
+
+@pytest.mark.parametrize(("headers", "status"), [
+    ({"sec-fetch-site": "same-origin"}, 201), ({"sec-fetch-site": "cross-site"}, 403),
+    ({"sec-fetch-site": "same-site"}, 403), ({"origin": "https://evil.example"}, 403), ({}, 403),
+])  # fmt: skip
+async def test_what_another_site_makes_a_browser_send_is_refused(
+    ada: httpx.AsyncClient, headers: dict[str, str], status: int
+) -> None:
+    answer = await ada.post("/v1/notify/places", json=PLACE, headers=headers)
+    assert answer.status_code == status, answer.text
+    form = await ada.post("/notify/person", data={"daily": "08:00"}, headers=headers)
+    assert form.status_code == (303 if status == 201 else 403)
+
+
+async def test_a_revoked_token_ends_its_sessions_at_once(stage: Stage, ada: httpx.AsyncClient) -> None:
+    assert (await ada.get("/v1/notify")).json()["person"]["name"] == "ada"
+    (token,) = stage.tokens.all()
+    stage.tokens.revoke(token.number)
+    assert (await ada.get("/v1/notify")).status_code == 401
+    assert "Sign in" in (await ada.get("/notify", headers={"accept": "text/html"})).text
+
+
+async def test_a_cookie_that_somebody_changed_is_none(stage: Stage, ada: httpx.AsyncClient) -> None:
+    own = ada.cookies["firehose-session"]
+    number, until, mac = own.split(".")
+    for forged in (
+        f"{int(number) + 1}.{until}.{mac}",
+        f"{number}.{int(until) + 9}.{mac}",
+        f"{number}.{until}.x",
+        "x",
+        "",
+    ):
+        async with httpx.AsyncClient(base_url=stage.url, cookies={"firehose-session": forged}) as eve:
+            assert (await eve.get("/v1/notify")).status_code == 401
+
+
+async def test_no_secret_of_a_place_is_given_back(stage: Stage, ada: httpx.AsyncClient) -> None:
+    same = {"sec-fetch-site": "same-origin"}
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    made = await ada.post("/v1/notify/places", headers=same, json={
+        "kind": "webhook", "to": "https://hook.example.org/private/path?key=1", "secret": secret})  # fmt: skip
+    assert made.status_code == 201, made.text
+    everything = (await ada.get("/v1/notify")).text + (await ada.get("/notify")).text
+    assert "hook.example.org" in everything
+    for hidden in (secret, "private/path", "key=1"):
+        assert hidden not in everything
+    wrong = await ada.post("/v1/notify/places", headers=same, json={
+        "kind": "push", "to": "https://push.example/x", "keys": {"p256dh": "AAAA", "auth": "AAAA"}})  # fmt: skip
+    assert (wrong.status_code, wrong.json()["field"]) == (400, "keys")
