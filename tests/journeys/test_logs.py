@@ -10,7 +10,7 @@ from typing import Any
 from tests.journeys.reader import listening, search
 
 from firehose.bus.engine import free_port
-from firehose.testing import HubProcess, StartHub
+from firehose.testing import HubProcess, Mosquitto, StartHub
 
 SETTINGS = """
 [sources.logs]
@@ -41,9 +41,10 @@ def send(hub: HubProcess, port: int, path: str, body: bytes, **headers: str) -> 
         hub.url = own
 
 
-def test_a_jobs_file_is_one_event_and_its_new_template_another(start_hub: StartHub) -> None:
+def test_a_jobs_file_is_one_event_and_its_new_template_another(start_hub: StartHub, mosquitto: Mosquitto) -> None:
     port = free_port()
-    hub = start_hub(SETTINGS.format(port=port))
+    sink = f'[sinks.lab]\nkind = "mqtt"\nurl = "mqtt://127.0.0.1:{mosquitto.port}"\nmode = "structured"\n'
+    hub = start_hub(SETTINGS.format(port=port) + sink)
     token = hub.token("publish:joblogs")
     lines = [
         {
@@ -53,12 +54,14 @@ def test_a_jobs_file_is_one_event_and_its_new_template_another(start_hub: StartH
         }
         for n in range(20)
     ]  # fmt: skip
-    with listening(hub, "events/joblogs/#") as reader:
+    with listening(hub, "events/joblogs/#") as reader, listening(mosquitto.port) as lab:
         status, told = send(hub, port, "/in/joblogs", json.dumps(lines).encode(), authorization=f"Bearer {token}")
         assert (status, told) == (202, {"lines": 20, "kept": 20, "over": 0})
         assert send(hub, port, "/in/joblogs", b"[]")[0] == 401
         assert send(hub, port, "/in/logs", b"[]", authorization=f"Bearer {token}")[0] == 403
         events = reader.wait(2)
+        sunk = lab.wait(2)
+    assert {event["id"] for event in sunk} == {event["id"] for event in events}
     new, file = sorted(events, key=lambda event: event["kind"], reverse=True)
     assert (new["kind"], new["severity"], new["project"]) == ("log.template.new", "notice", "lumen/atlas")
     assert new["summary"] == "New in the log: worker 0 timed out, password=<hidden>"

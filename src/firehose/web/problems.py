@@ -49,6 +49,9 @@ PAGES: Final[dict[str, tuple[str, str]]] = {
     "future-cursor": ("The cursor is ahead of the stream", "It comes from another hub, or from a lost stream."),
     "method-not-allowed": ("Method not allowed", "The header Allow names what this address takes."),
     "internal": ("The hub failed", "It is not your fault; the hub's log says more, under the same time."),
+    "missing-field": ("Missing field", "The member field names what the sender has to say, and detail how."),
+    "bad-report": ("The report cannot be read", "detail says where; a report that was cut off is refused whole."),
+    "no-report": ("No test report", "Send subunit v1 or v2, JUnit XML, or CTRF, with its content type."),
     "missing-header": (
         "A header is missing",
         "The service sends it with each delivery; let no proxy on the way drop it.",
