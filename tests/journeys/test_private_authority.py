@@ -63,6 +63,8 @@ def test_mail_is_read_from_the_server_that_the_authority_names(
 ) -> None:
     ca = tmp_path / "ca" / "authority.pem"
     imaps, imap = tls_dovecot.imaps, tls_dovecot.port
+    tls_dovecot.put(MAIL)
+    before = logins(tls_dovecot)
     hub = start_hub(
         mailbox("implicit", f"localhost:{imaps}", "implicit", ca)
         + mailbox("starttls", f"localhost:{imap}", "starttls", ca)
@@ -76,8 +78,6 @@ def test_mail_is_read_from_the_server_that_the_authority_names(
     )
     for name in ("implicit", "starttls"):
         connected(hub, name, "IMAP localhost")
-    before = logins(tls_dovecot)
-    tls_dovecot.put(MAIL)
     found = search(hub, "source:implicit OR source:starttls", 2)
     assert {event["topic"].split("/")[1] for event in found} == {"implicit", "starttls"}
     kept_out(hub, "othername", "mismatch")
@@ -86,8 +86,10 @@ def test_mail_is_read_from_the_server_that_the_authority_names(
     kept_out(hub, "unknown2", "unable to get local issuer")
     kept_out(hub, "stripped", "starttls")
     kept_out(hub, "nofile", "no such file")
-    # The two that were let in, and the test itself: nobody else said a password.
-    assert logins(tls_dovecot) == before + 1
+    # The two that were let in, each again when Dovecot was busy with the other: nobody else said a password.
+    lost = [row for row in hub.log.read_text().splitlines() if '"not connected"' in row]
+    again = [row for row in lost if '"starttls"' in row or '"implicit"' in row]
+    assert 2 <= logins(tls_dovecot) - before <= 2 + len(again)
     assert logins(dovecot) == 1
 
 
