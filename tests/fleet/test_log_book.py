@@ -7,6 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from firehose.errors import Broken
 from firehose.fleet.logs.book import Book, Commit, Row
 from firehose.fleet.logs.desk import Desk
 from firehose.fleet.logs.line import File, Line
@@ -37,6 +40,14 @@ def test_old_lines_go_first_and_numbers_never_come_again(tmp_path: Path) -> None
     assert book.forget(0.0, size) == 30
     assert book.open().number == 51
     book.close()
+
+
+def test_a_book_has_one_room(tmp_path: Path) -> None:
+    book = Book(tmp_path / "x.sqlite", 0.0)
+    with pytest.raises(Broken, match="another log room"):
+        Book(tmp_path / "x.sqlite", 0.0)
+    book.close()
+    Book(tmp_path / "x.sqlite", 0.0).close()
 
 
 class Clock:

@@ -7,6 +7,7 @@ not the history: nothing here is an event, and nothing here is kept for good.
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -115,6 +116,12 @@ class Book:
         self.newest: Commit | None = None
         with _trouble(file):
             file.parent.mkdir(parents=True, exist_ok=True)
+            # Two rooms would give the same numbers to different lines.
+            self._lock = file.with_name(f"{file.name}-lock").open("a")
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Broken(f"another log room uses the log book {file}", code=4) from None
             self._database = sqlite3.connect(file, timeout=10, isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self._database.execute("PRAGMA journal_mode = WAL")
@@ -223,6 +230,7 @@ class Book:
     def close(self) -> None:
         """Let go of the file."""
         self._database.close()
+        self._lock.close()
 
     def _note(self, name: str, value: str) -> None:
         self._database.execute("INSERT OR IGNORE INTO note VALUES (?, ?)", (name, value))
