@@ -550,19 +550,3 @@ async def test_many_breaks_at_any_moment_lose_nothing_and_double_nothing(way: st
     assert set(desk.events) == wanted
     assert len(desk.order) == len(wanted)
     assert desk.own == []
-
-
-async def test_all_shared_captures_go_in_over_ssh_and_each_ends_in_one_verdict(shared: Path, tmp_path: Path) -> None:
-    desk = Desk()
-    files = sorted((shared / "samples" / "gerrit").glob("*.jsonl"))
-    lines = [json.dumps(json.loads(line)).encode() for file in files for line in file.read_bytes().splitlines()]
-    async with FakeGerrit() as gerrit, reading(gerrit, desk, tmp_path):
-        await gerrit.listening()
-        for line in lines:
-            await gerrit.say(line + b"\n")
-        await desk.until(lambda: len(desk.deliveries) >= len(lines))
-        await gerrit.emit(World().proposed(1))
-        await desk.until(lambda: len(desk.deliveries) > len(lines))
-    assert [delivery.body for delivery in desk.deliveries[: len(lines)]] == lines
-    assert set(desk.bad) <= {"type is missing"}  # rows of `gerrit query`, which are no events
-    assert len(desk.order) >= 50

@@ -233,13 +233,15 @@ export class Feed {
 
   /** Older rows leave at the bottom. Nobody looks at them there: rows are only written while the top is shown. */
   #trim() {
-    const { children } = this.list, keep = this.busy ? CAP_BUSY : CAP;
+    const { children } = this.list;
+    let keep = this.busy ? CAP_BUSY : CAP;
+    while (children[keep]?.classList.contains("child")) keep++; // an open batch stays whole
     if (children.length <= keep) return;
     const leaving = [...children].slice(keep);
     for (const row of leaving) row.remove();
     this.parked.unshift(...leaving);
     if (!this.busy) this.unpark();
-    const gone = this.parked.splice(Math.max(0, CAP - children.length));
+    const gone = this.parked.splice(Math.max(0, CAP - children.length)); // oldest last
     for (const row of gone) if (row.dataset.seq) this.seen.delete(Number(row.dataset.seq));
     this.trimmed ||= gone.length > 0;
     this.changed();
