@@ -317,7 +317,8 @@ class SourceKind:
     lines: the long SSH connection to hold, if its settings ask for one; holds: the same for any other protocol.
     step: what a line does to the cursor (opaque text, the source's own). Pure; a line that is no JSON leaves it.
     missed: the requests that bring back what a gap may have swallowed; recovered: the deliveries in an answer;
-    more: the request for an answer's next page, None at the end.
+    more: the request for an answer's next page, None at the end. most: bytes of its largest delivery, for a connection
+    whose deliveries hold more than a payload.
     door: `host:port` of a door of its own, in another process, for more deliveries than the hub's could take; the
     hub's `/in/<source>` passes requests with a token on to it.
     """
@@ -341,6 +342,7 @@ class SourceKind:
     recovered: Callable[[Request, bytes, Any], Sequence[bytes]] | None = None
     step: Callable[[bytes, str], Step] | None = None
     more: Callable[[Request, bytes, Any], Request | None] | None = None
+    most: int = MAX_BODY
     door: Callable[[Any], str] | None = None
 
 

@@ -66,7 +66,7 @@ class FlowReader(Session):
             if flow.status != 200:
                 return await self._go_on(flow, problem(request.url, flow.status, flow.headers))
             self._doors.report(f"HTTP {self._place}", "", self._gaps)
-            splitter = Lines()
+            splitter = Lines(self._instance.kind.most)
             async for chunk in flow.chunks():
                 await self._take(splitter.feed(chunk))
                 await self._keep()

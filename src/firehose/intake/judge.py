@@ -51,7 +51,7 @@ Judgement = Accepted | Left | Unknown | Invalid
 
 def judge(delivery: Delivery, instance: Instance) -> Judgement:
     """What becomes of a delivery."""
-    if len(delivery.body) > MAX_BODY:
+    if len(delivery.body) > instance.kind.most:
         return Invalid(too_large(len(delivery.body)))
     try:
         verdict = instance.kind.read(delivery, instance.settings)

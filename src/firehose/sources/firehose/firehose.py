@@ -149,4 +149,6 @@ SOURCE: Final = source.SourceKind(
     native_kind=native_kind,
     holds=holds,
     step=step,
+    # A line is an envelope around a payload that was as large as any, and may have become base64.
+    most=2 * source.MAX_BODY,
 )
