@@ -114,6 +114,13 @@ class Wild(msgspec.Struct, frozen=True, eq=False, gc=False):
             self._wrong("text")
         return default
 
+    def full(self) -> str:
+        """A string that is not empty: an id, a name of what something is about."""
+        found = self.text()
+        if not found:
+            raise Refused(f"{self.path} is empty", slug="bad-field", status=422, field=self.path)
+        return found
+
     def word(self, default: str = _KEEP) -> str:
         """A string or a number, as a string: for ids that senders write both ways (Gerrit 2.x and 3.x)."""
         if isinstance(self._value, (int, float)) and not isinstance(self._value, bool):

@@ -59,7 +59,7 @@ def _read(record: Wild, delivery: source.Delivery, settings: Settings) -> list[E
         return []
     run = subject.escape(record["session"].text())
     about: dict[str, Any] = {
-        "id": record["id"].text(),
+        "id": record["id"].full(),
         "source": settings.url.rstrip("/") or f"urn:firehose:{delivery.source}",
         "type": TYPE + native.replace("_", "."),
         "kind": KINDS[native],

@@ -88,11 +88,11 @@ def read(delivery: source.Delivery, _settings: Settings) -> source.Verdict:
     outcome, severity = body["outcome"].text(""), body["severity"].text("info")
     return [
         Event(
-            id=_full(body["id"]),
-            source=_full(body["source"]),
-            type=_full(body["type"]),
+            id=body["id"].full(),
+            source=body["source"].full(),
+            type=body["type"].full(),
             kind=kind,
-            subject=subject.escape(_full(body["subject"])),
+            subject=subject.escape(body["subject"].full()),
             time=body["time"].moment() or delivery.received,
             project=body["project"].text(""),
             actor=body["actor"].text(""),
@@ -107,13 +107,6 @@ def read(delivery: source.Delivery, _settings: Settings) -> source.Verdict:
             data=data,
         )
     ]
-
-
-def _full(value: Wild) -> str:
-    text = value.text()
-    if not text:
-        raise Refused(f"{value.path} is empty", slug="bad-field", status=422, field=value.path)
-    return text
 
 
 def _data(body: Wild, whole: bytes) -> tuple[str, bytes]:

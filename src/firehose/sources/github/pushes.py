@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from firehose.errors import Refused, UnknownKind
+from firehose.errors import UnknownKind
 from firehose.event import Event
 from firehose.source import Ignored
 from firehose.sources.github.hook import MOST_REFS, ZEROS, Details, Hook, commit, many
@@ -90,9 +90,7 @@ def created(hook: Hook) -> Event | Ignored:
     noun = hook.body["ref_type"].text()
     if noun not in ("branch", "tag"):
         raise UnknownKind(f"{hook.name}.{noun}")
-    name = hook.body["ref"].text()
-    if not name:
-        raise Refused("ref is empty", slug="bad-field", status=422, field="ref")
+    name = hook.body["ref"].full()
     predicate = "created" if hook.name == "create" else "deleted"
     return hook.event(
         f"{noun}.{predicate}",

@@ -91,7 +91,7 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
     make = {"file.processed": _file, "template.new": _template, "template.burst": _template, "overflow": _overflow}
     return [
         Event(
-            id=body["id"].text(),
+            id=body["id"].full(),
             source=settings.url.rstrip("/") or f"urn:firehose:{delivery.source}",
             type=TYPE + what,
             kind=KINDS[what],

@@ -19,7 +19,16 @@ from firehose.sources.nodepool.kinds import OPEN, Meaning
 from firehose.sources.nodepool.znode import own_related, place_of, plain, state_of
 from firehose.wild import Wild
 
+_LATEST: Final = 1e11
 _PROGRAMS: Final = {"nodepool": "org.zuul-ci.nodepool", "launcher": "org.zuul-ci.launcher"}
+
+
+def _seconds(given: Wild) -> float:
+    """A time as the hub remembered it, seconds since 1970."""
+    found = given.number()
+    if not abs(found) < _LATEST:
+        raise Refused(f"{given.path} is no time", slug="bad-field", status=422, field=given.path)
+    return found
 
 
 class Thing:
@@ -33,9 +42,9 @@ class Thing:
         self.path = path
         self.place, self.names = found
         self.gone = body["gone"].flag(False)
-        if not body["data"].is_object() and not self.gone:
+        if not body["data"].is_object() and not (self.gone and not body["data"].present):
             raise Refused(f"{path} holds no record", slug="bad-field", status=422, field="data")
-        raw: dict[str, Any] = msgspec.json.decode(body["data"].json()) or {}
+        raw: dict[str, Any] = msgspec.json.decode(body["data"].json()) if body["data"].present else {}
         # What the hub found was cut to these fields before; what comes another way (`firehose explain`) is cut here.
         self.record = plain(raw, self.place)
         self.data = Wild(self.record)
@@ -44,7 +53,7 @@ class Thing:
         self.czxid = self.stat["czxid"].count() if self.place.program == "nodepool" else 0
         self.new = body["new"].flag(False)
         self.was = body.at("was", "state").text("")
-        self.times = {state: moment.number() for state, moment in body.at("was", "times").fields()}
+        self.times = {state: _seconds(moment) for state, moment in body.at("was", "times").fields()}
         told = {name: value.text() for name, value in body["related"].fields()}
         self.related = told or own_related(self.record, self.place)
         self.word = self._word()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import msgspec
 
 from firehose import subject
-from firehose.errors import Refused
 from firehose.wild import Wild
 
 
@@ -57,12 +56,8 @@ def changes_of(body: Wild) -> list[Change]:
 
 def change_of(item: Wild) -> Change:
     """One change object; its project is all it must have."""
-    project = item["project"].text()
-    if not project:
-        path = item["project"].path
-        raise Refused(f"{path} is empty", slug="bad-field", status=422, field=path)
     return Change(
-        project=project,
+        project=item["project"].full(),
         branch=item["branch"].text(""),
         number=item["change"].word(""),
         patchset=item["patchset"].word(""),
