@@ -129,7 +129,9 @@ def certificate(folder: Path) -> None:
 def inspircd(tmp_path: Path) -> Iterator[InspIrcd]:
     """A running network with the account `hub`."""
     network = InspIrcd(tmp_path / "inspircd")
-    network.start()
-    network.register("hub")
-    yield network
-    network.stop()
+    try:
+        network.start()
+        network.register("hub")
+        yield network
+    finally:
+        network.stop()
