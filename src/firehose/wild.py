@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -172,10 +173,11 @@ class Wild(msgspec.Struct, frozen=True, eq=False, gc=False):
         return found if found.year > 1970 else None
 
     def link(self) -> str:
-        """A web address that is safe to show; "" when missing, or anything but http and https."""
+        """A web address that is safe to show and that `urlsplit` can read; "" when missing, or anything but http and
+        https."""
         text = self.text("").strip()
         safe = text.startswith(("https://", "http://")) and text.isprintable() and " " not in text
-        return text if safe else ""
+        return text if safe and (_plain_host(text) or _splits(text)) else ""
 
     def each(self) -> Iterator[Wild]:
         """The items of a list; nothing when missing or null; any other type is refused."""
@@ -220,3 +222,16 @@ class Wild(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     def __repr__(self) -> str:
         return f"<Wild {self.path or '(body)'}>"
+
+
+def _plain_host(address: str) -> bool:
+    """Whether nothing in an address could make `urlsplit` refuse it: it is costly, and addresses are many."""
+    return address.isascii() and "[" not in address and "]" not in address
+
+
+def _splits(address: str) -> bool:
+    try:
+        urlsplit(address)
+    except ValueError:
+        return False
+    return True

@@ -126,7 +126,7 @@ def _hash(link: Wild) -> str:
 
 
 def _name(link: Wild) -> str:
-    found = _LIST.search(urlsplit(link.text()).path + "/")
+    found = _LIST.search(urlsplit(link.link()).path + "/")
     if found is None:
         raise Refused("mailinglist names no list", slug="bad-field", status=422, field="mailinglist")
     return f"{found[1]}.{found[2]}".lower()

@@ -216,7 +216,7 @@ def _harbor(body: Wild, delivery: source.Delivery, settings: Settings) -> Iterat
             summary=f"{who or 'Harbor'}: {words} {name or 'the registry'}{f':{tag}' if tag else ''}",
             outcome=outcome,
             severity="warning" if outcome in ("failure", "error") or event.startswith("QUOTA") else "info",
-            refs=tuple(filter(None, (image(name, "") if name and tag else "", digest))),
+            refs=tuple(filter(None, (image(name, "") if name and tag else "", subject.escape(digest)))),
             data=delivery.body,
         )
 
@@ -266,7 +266,7 @@ def _distribution(body: Wild, delivery: source.Delivery, settings: Settings) -> 
         name, tag, who = target["repository"].text(), target["tag"].text(""), one.at("actor", "name").text("")
         host = one.at("request", "host").text("")
         yield Event(
-            id=one["id"].text(),
+            id=one["id"].full(),
             source=_source(settings, "registry", f"https://{host}" if host else ""),
             type=f"io.distribution.{action}",
             kind=kind,
@@ -276,7 +276,7 @@ def _distribution(body: Wild, delivery: source.Delivery, settings: Settings) -> 
             actor=who,
             summary=f"{who or 'somebody'} {verb} {name}{f':{tag}' if tag else ''}",
             link=target["url"].link(),
-            refs=tuple(filter(None, (image(name, "") if tag else "", target["digest"].text("")))),
+            refs=tuple(filter(None, (image(name, "") if tag else "", subject.escape(target["digest"].text(""))))),
             data=one.json(),
         )
 
