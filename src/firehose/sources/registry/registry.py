@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from firehose import source
+from firehose import source, subject
 from firehose.errors import Refused, UnknownKind
 from firehose.event import Event, fingerprint
 from firehose.sources.registry.kinds import HARBOR, IGNORED, KINDS, NPM
