@@ -61,7 +61,7 @@ IGNORED: Final = {
     **ALWAYS,
     "visibility-unknown": "nothing in the payload says that everybody can read the repository, so nobody may",
     "private-repository": "private and internal repositories, and those of owners that not everybody sees, stay "
-    "private: give the source an audience, or set private_repositories = true",
+    "private, unless private_repositories = true (streams for an audience come in a later version)",
     "push.ref": "create or delete says the same (refs_from turns this around)",
     "create": "refs_from is push, and the push of the same branch or tag says so",
     "delete": "refs_from is push, and the push of the same tag says so",

@@ -116,9 +116,9 @@ ALWAYS: Final = {
 IGNORED: Final = {
     **ALWAYS,
     "visibility-unknown": "nothing in the payload says that everybody can read the repository, so nobody may",
-    "private-repository": "private and internal repositories stay private: give the source an audience, or set "
-    "private_repositories = true",
-    "security-finding": "a finding must not be public before it is fixed; give the source an audience to get them",
+    "private-repository": "private and internal repositories stay private, unless "
+    "private_repositories = true (streams for an audience come in a later version)",
+    "security-finding": "a finding must not be public before it is fixed (streams for an audience come later)",
     "create": "the push of the same branch or tag says so, with its commit (refs_from turns this around)",
     "delete": "the push that deletes the same branch or tag says so (refs_from turns this around)",
     "push.ref": "refs_from is create, and the event create or delete says the same",

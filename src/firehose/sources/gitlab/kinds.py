@@ -68,11 +68,12 @@ ALWAYS: Final = {
 
 IGNORED: Final = {
     **ALWAYS,
-    "confidential": "confidential issues and internal notes must not become public; give the source an audience",
+    "confidential": "confidential issues and internal notes must not become public (streams for an audience come in a "
+    "later version)",
     "visibility-unknown": "nothing in the payload says that everybody can read the project, so nobody may",
-    "private-repository": "private and internal projects stay private: give the source an audience, or set "
-    "private_repositories = true",
-    "security-finding": "a finding must not be public before it is fixed; give the source an audience to get them",
+    "private-repository": "private and internal projects stay private, unless "
+    "private_repositories = true (streams for an audience come in a later version)",
+    "security-finding": "a finding must not be public before it is fixed (streams for an audience come later)",
     "note.system": "notes that GitLab itself writes repeat what other events say",
     "pipeline.canceling": "the pipeline's end follows",
     "job.canceling": "the job's end follows",

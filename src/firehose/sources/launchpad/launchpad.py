@@ -27,7 +27,7 @@ KINDS: Final = {
 IGNORED: Final = {
     "ping": "Launchpad's test button",
     "mail.not-launchpad": "somebody else's mail in the same mailbox",
-    "mail.private-bug": "private bugs must not become public; give the source an audience",
+    "mail.private-bug": "private bugs must not become public (streams for an audience come in a later version)",
     **dict.fromkeys((f"mail.{kind}" for kind in mail.OTHERS), "no bug; the webhooks tell it better"),
 }
 
