@@ -46,7 +46,7 @@ KINDS: Final = {
     "distribution.delete": "artifact.deleted",
 }
 IGNORED: Final = {
-    "private": "about a private repository; set `audience` to take these in for a closed group",
+    "private": "about a private repository (streams for an audience come in a later version)",
     "harbor.PULL_ARTIFACT": "somebody read an image",
     "harbor.DOWNLOAD_CHART": "somebody read a chart",
     "distribution.pull": "somebody read an image, or a layer of one was stored",

@@ -49,6 +49,6 @@ IGNORED: Final = {
     "worklist_permissions_changed": _RIGHTS,
     "board_permission_created": _RIGHTS,
     "board_permissions_changed": _RIGHTS,
-    "may-be-private": "notifications do not say whether a story is private: set all_stories_public, give the source "
-    "an audience, or read the REST API",
+    "may-be-private": "notifications do not say whether a story is private: set all_stories_public, "
+    "or read the REST API",
 }
