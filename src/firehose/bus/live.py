@@ -28,6 +28,7 @@ class Live:
         self._most = ring
         self._waiters: dict[asyncio.Future[None], float] = {}
         self._bell: asyncio.TimerHandle | None = None
+        self._bell_at = 0.0
         self.head = 0
 
     @property
@@ -78,8 +79,7 @@ class Live:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         self._waiters[waiter] = deadline = loop.time() + seconds
-        bell = self._bell
-        if bell is None or bell.when() > deadline:
+        if self._bell is None or self._bell_at > deadline:
             self._ring_at(loop, deadline)
         try:
             await waiter
@@ -90,6 +90,8 @@ class Live:
     def _ring_at(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         if self._bell is not None:
             self._bell.cancel()
+        # Remembered here, for uvloop's handle of a time that is over does not know when it was.
+        self._bell_at = when
         self._bell = loop.call_at(when, self._timeout, loop)
 
     def _timeout(self, loop: asyncio.AbstractEventLoop) -> None:
