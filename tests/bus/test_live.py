@@ -14,6 +14,6 @@ def test_a_reader_whose_time_is_over_already_does_not_trip_the_next_one() -> Non
     async def both() -> list[bool]:
         live = Live()
         live.start_at(7)
-        return await asyncio.gather(live.wait(7, 0.0), live.wait(7, 0.05), live.wait(6, 5.0))
+        return list(await asyncio.gather(live.wait(7, 0.0), live.wait(7, 0.05), live.wait(6, 5.0)))
 
     assert uvloop.run(both()) == [False, False, True]
