@@ -133,18 +133,29 @@ class Room:
 
     async def load(self) -> None:
         """Several hundred events; on the way one session goes and comes back, and the browser's line is cut twice."""
-        stop = asyncio.Event()
-        world = busy(5, RATE, now().timestamp())
-        self.crew.start("play", play(self.emitter, world.happenings(), stop, most=RATE), may_end=True)
+        happenings = busy(5, RATE, now().timestamp()).happenings()
         away = self.clients[-1]
         for share, act in (
             (0.2, away.leave), (0.3, self.cut), (0.5, away.come), (0.6, self.cut), (0.7, away.leave), (1.0, away.come)
         ):  # fmt: skip
             goal = int(EVENTS * share)
+            stop = asyncio.Event()
+            self.crew.start(f"play to {goal}", play(self.emitter, happenings, stop, most=RATE), may_end=True)
             await until(lambda goal=goal: self.emitter.oracle.promises >= goal, f"no {goal} promises")  # type: ignore[misc]
+            if act == away.leave:
+                # A session that leaves with messages unacknowledged gets these again, and later than what is new
+                # (docs/gotchas.md): this one has acknowledged everything when it goes.
+                stop.set()
+                await self.calm(away)
             await act()
-        stop.set()
+            stop.set()
         assert await self.emitter.settled(60), "the hub has not answered everything"
+
+    async def calm(self, reader: Heard) -> None:
+        """Until a reader has everything that there is."""
+        assert await self.emitter.settled(60), "the hub has not answered everything"
+        wanted = {int(event["sequence"]) for event in await history(self.hub, self.emitter.oracle)}
+        await until(lambda: wanted <= set(reader.sequences), "the reader is behind")
 
     async def cut(self) -> None:
         """Break the browser's line, and wait until it is back."""
