@@ -57,8 +57,9 @@ def buildsets(zuul: Zuul, pipeline: str, count: int = 1) -> list[dict[str, Any]]
 
 def held(zuul: Zuul) -> int:
     """Items that wait in the pipeline `hold`."""
-    (pipeline,) = (pipeline for pipeline in zuul.get("status")["pipelines"] if pipeline["name"] == "hold")
-    return sum(len(items) for queue in pipeline["change_queues"] for items in queue["heads"])
+    # A scheduler that has just begun tells of a pipeline without a name, or of none.
+    known = [pipeline for pipeline in zuul.get("status")["pipelines"] if pipeline.get("name") == "hold"]
+    return sum(len(items) for pipeline in known for queue in pipeline["change_queues"] for items in queue["heads"])
 
 
 GERRIT = '[sources.gerrit]\nkind = "gerrit"\nurl = "https://review.example.org"\nopen = true\n'

@@ -33,7 +33,7 @@ from firehose.plumbing.webpush import Vapid, text
 from firehose.settings import Notify
 
 HUB = ("Firehose", "https://hub.example.org")
-NOW = datetime.now(UTC)  # noqa: TID251 - a receiver checks how old a signature is
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ITEM = Item(time="2026-03-01 12:00 UTC", kind="change.merged", project="nova", text="Zoë merged <b>it</b>",
             link="https://review.example/7", page="https://hub.example.org/events/7")  # fmt: skip
 NOTE = Note(id="a" * 32, title="[nova] Zoë merged <b>it</b>", items=(ITEM,), count=1, thread="t1",
@@ -71,9 +71,16 @@ async def far(tmp_path: Path) -> AsyncIterator[tuple[Far, ssl.SSLContext]]:
     await runner.cleanup()
 
 
+def clock() -> datetime:
+    """The real time: a receiver checks how old a signature is."""
+    return datetime.now(UTC)  # noqa: TID251
+
+
 def made(folder: Path, context: ssl.SSLContext | None = None, **settings: Any) -> Carriers:
     sign = Signer(folder / "webhook.key")
-    found = Carriers(msgspec.convert(settings, Notify), HUB, sign, Vapid(folder / "v.pem", "mailto:a@b.c"), lambda: NOW)
+    found = Carriers(
+        msgspec.convert(settings, Notify), HUB, sign, Vapid(folder / "v.pem", "mailto:a@b.c"), lambda: datetime.now(UTC)
+    )  # noqa: TID251 - signed when it is sent
     if context is not None:
         found._client = Client(("localhost",), context=context)
     return found

@@ -77,7 +77,7 @@ def _thing(ref: str) -> tuple[str, str]:
 
 def project(native: str, body: Wild, when: datetime, settings: Settings) -> Verdict:
     """`project-created` and `project-head-updated`. The name is in `projectName`, not in `project`."""
-    name = body["projectName"].text("") or payload.project(body["project"]) or body["projectName"].text()
+    name = body["projectName"].text("") or payload.project(body["project"]) or body["projectName"].full()
     if native == "project-created":
         kind = "repository.created"
         said = f"Project {name} was created"
