@@ -78,9 +78,7 @@ def clock() -> datetime:
 
 def made(folder: Path, context: ssl.SSLContext | None = None, **settings: Any) -> Carriers:
     sign = Signer(folder / "webhook.key")
-    found = Carriers(
-        msgspec.convert(settings, Notify), HUB, sign, Vapid(folder / "v.pem", "mailto:a@b.c"), lambda: datetime.now(UTC)
-    )  # noqa: TID251 - signed when it is sent
+    found = Carriers(msgspec.convert(settings, Notify), HUB, sign, Vapid(folder / "v.pem", "mailto:a@b.c"), clock)
     if context is not None:
         found._client = Client(("localhost",), context=context)
     return found
