@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.servers.chromium",
     "tests.servers.dovecot",
     "tests.servers.feed",
+    "tests.servers.hook",
     "tests.servers.ngircd",
     "tests.servers.inspircd",  # after the one that it borrows a person from
     "tests.servers.plant",

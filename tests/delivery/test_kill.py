@@ -4,63 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from tests.servers.hook import Receiver
 
 from firehose.delivery import unsubscribe
 from firehose.delivery.room import signer
 from firehose.testing import HubProcess, StartHub
 
 pytestmark = pytest.mark.timeout(240)
-
-
-class Receiver:
-    """A webhook receiver: counts ids, answers with `status`."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.ids: list[str] = []
-        self.subjects: list[str] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                if receiver.status == 200:
-                    receiver.ids.append(self.headers["webhook-id"])
-                    receiver.subjects.append(body["subject"])
-                self.send_response(receiver.status)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/hook"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
 
 
 def settings(receiver: Receiver, url: str = "") -> str:

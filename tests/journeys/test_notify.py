@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -15,12 +14,12 @@ from contextlib import suppress
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from tests.servers.hook import Receiver
 
 from firehose.bus.engine import free_port
 from firehose.testing import HubProcess, StartHub
@@ -45,44 +44,6 @@ class Mailbox:
     def texts(self) -> list[str]:
         parts = [mail.get_body(("plain",)) for mail in self.got]
         return [part.get_content() for part in parts if part is not None]
-
-
-class Receiver:
-    """A webhook receiver: what came, with its message ids."""
-
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-        self.notes: list[dict[str, Any]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                receiver.notes.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                receiver.ids.append(self.headers["webhook-id"])
-                self.send_response(200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/hook"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
 
 
 @pytest.fixture
@@ -207,7 +168,7 @@ def test_a_hub_that_dies_while_it_tells_loses_nothing_and_doubles_nothing(
     # What died after the receiver had it and before that was noted is told again, with the same id: once at most.
     assert max(counts.values()) <= most
     assert sum(counts.values()) <= 10 + most - 1
-    assert {note["because"] for note in receiver.notes} == {
+    assert {note["because"] for note in receiver.bodies} == {
         "Test hub tells you because of the rules “One”, “Other”."}  # fmt: skip
 
 
