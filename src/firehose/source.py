@@ -124,6 +124,7 @@ class SshLines:
 
     `exact`, if the service may have it, is a better command for a cursor: it goes on right after it, so that nothing
     needs recovery. It is tried first; a server that does not know it gets `command`. `only_exact` forbids that.
+    `since` makes the cursor of a connection that began at a moment and broke before its first line.
     `probe` is a short command that any healthy server answers.
     """
 
@@ -135,6 +136,7 @@ class SshLines:
     known_hosts: str = ""
     host_key: str = ""
     exact: Callable[[str], str] | None = None
+    since: Callable[[datetime], str] | None = None
     only_exact: bool = False
     probe: str = ""
 

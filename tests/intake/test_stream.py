@@ -149,6 +149,7 @@ class Desk:
 
     async def save(self, state: bytes) -> None:
         self.kept = state
+        await self._tell()
 
     def report(self, connection: str, down: str, gaps: str) -> None:
         self.reports.append((connection, down, gaps))
@@ -317,6 +318,32 @@ async def test_a_gap_that_nothing_closes_is_published(tmp_path: Path) -> None:
         "error",
     )
     assert "answered 404" in desk.own[0].summary
+
+
+@pytest.mark.parametrize("way", ["events-plugin", "events-log", "query"])
+async def test_a_hub_that_dies_before_its_first_line_owes_what_came_since(way: str, tmp_path: Path) -> None:
+    world, desk = World(), Desk()
+    desk.time += timedelta(hours=1)
+    async with FakeGerrit(events_plugin=way == "events-plugin") as gerrit:
+        gerrit.rest.events_log = way == "events-log"
+        gerrit.rest.queries = way == "query"
+        await gerrit.emit(world.proposed(1))
+        await gerrit.emit(world.merged(1))
+        async with reading(gerrit, desk, tmp_path):
+            await gerrit.listening()
+            await desk.until(lambda: desk.kept is not None)
+        world.time += 3_600
+        await gerrit.emit(world.proposed(2))
+        await gerrit.emit(world.merged(2))
+        async with reading(gerrit, desk, tmp_path):
+            await desk.seen(2)
+            await gerrit.listening()
+            await gerrit.emit(world.proposed(3))
+            await desk.seen(3)
+    del gerrit.events[:2]
+    assert set(desk.events) == expected(gerrit, desk.settings)
+    assert len(desk.order) == 3
+    assert desk.own == []
 
 
 async def test_a_store_of_the_events_plugin_that_was_reset_is_reconciled_otherwise(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from functools import partial
 
 from firehose.bus.contract import Ack, Kept, Message, Span, Stored
 from firehose.errors import TryLater
@@ -56,8 +57,9 @@ class MemoryBus:
                 cursor = batch[-1].sequence
                 yield batch
                 continue
+            # Looked at again under the lock: what came while this waited for the lock has notified already.
             async with self._news:
-                await self._news.wait()
+                await self._news.wait_for(partial(self._after, cursor, 1))
 
     async def fetch(self, after: int, limit: int) -> list[Stored]:
         """See `contract.Bus.fetch`."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import select
 import ssl
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from imapclient import IMAPClient
@@ -33,6 +34,7 @@ PATIENCE: Final = 30.0
 SLICE: Final = 2.0
 """Seconds that a thread waits in one go, so that an end is not held up."""
 SETTINGS_WAIT: Final = 60.0
+BUSY: Final = ("[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]")
 
 
 class MailboxReader(Session):
@@ -92,9 +94,8 @@ class MailboxReader(Session):
                 client.starttls(ssl_context=context)
             client.login(self._box.user, secret(self._instance.settings, self._box.secret).decode())
         except LoginError as error:
-            raise TryLater(
-                f"{self._box.place} does not let {self._box.user} in: {error}", after=SETTINGS_WAIT
-            ) from None
+            why = f"{self._box.place} does not let {self._box.user} in: {error}"
+            raise (TryLater(why) if busy(str(error)) else TryLater(why, after=SETTINGS_WAIT)) from None
         except ssl.SSLCertVerificationError as error:
             raise TryLater(f"{self._box.place}: {error.verify_message}", after=SETTINGS_WAIT) from None
         return client
@@ -126,9 +127,9 @@ class MailboxReader(Session):
         """Until the server says that something changed, or one IDLE has lasted long enough."""
         await asyncio.to_thread(client.idle)
         until = monotonic() + self._box.idle
-        news: list[Any] = [True] if told(client) else []
+        news = told(client)
         while not news and (left := until - monotonic()) > 0:
-            news = await asyncio.to_thread(client.idle_check, timeout=min(left, SLICE))
+            news = await asyncio.to_thread(heard, client, min(left, SLICE))
             obey()
         await asyncio.to_thread(client.idle_done)
 
@@ -137,11 +138,41 @@ class MailboxReader(Session):
         await asyncio.to_thread(client.noop)
 
 
+def busy(refusal: str) -> bool:
+    """Whether a refused login says that the server cannot just now (RFC 5530), and nothing of name or password."""
+    return any(code in refusal.upper() for code in BUSY)
+
+
 def told(client: IMAPClient) -> bool:
     """Whether the server told of new messages since this was asked last. It tells with the answer to any command, of
     a SEARCH that did not see them as well, and does not tell IDLE again."""
     _, counts = client._imap.response("EXISTS")
     return bool(counts != [None])
+
+
+def heard(client: IMAPClient, seconds: float) -> bool:
+    """Whether the server says something in IDLE within so many seconds; an `OSError` when the connection has ended.
+
+    IMAPClient's own `idle_check` asks the socket only: it misses what came together with an earlier answer, which lies
+    in the buffer of the file or of TLS, and it takes an end for silence, at once and again and again."""
+    sock, file = client.socket(), client._imap.file
+    sock.setblocking(False)
+    try:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            if file.peek():
+                return True
+        poller = select.poll()
+        poller.register(sock.fileno(), select.POLLIN)
+        if not poller.poll(seconds * 1_000):
+            return False
+        try:
+            if file.peek():
+                return True
+        except ssl.SSLWantReadError:
+            return False  # TLS's own talk
+        raise ConnectionResetError("the server closed the connection")
+    finally:
+        sock.settimeout(PATIENCE)
 
 
 def _fetch(client: IMAPClient, batch: list[int]) -> tuple[dict[int, bytes], dict[int, int]]:

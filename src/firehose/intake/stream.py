@@ -69,13 +69,12 @@ class Stream(Session):
 
     async def _hold(self) -> None:
         """One connection, from opening to its end."""
+        first = self._state.seen is None
         link, chunk, command, resumed = await self._open()
         try:
-            if self._state.seen is None:
-                self._state = msgspec.structs.replace(self._state, seen=self._now())
-            elif resumed:
+            if resumed:
                 self._gaps = "resumes exactly"
-            else:
+            elif not first:
                 self._state = watch.owe(self._state, self._now())
             self._say(f"SSH {self._place}: {command}")
             await self._pay()
@@ -95,8 +94,9 @@ class Stream(Session):
         """The link, what it said at once, the command in words, and whether that goes on after the cursor."""
         lines = self._lines
         if lines.exact is not None and not self._plain:
+            self._begin()
             fresh, command = lines.exact(""), lines.exact(self._state.cursor)
-            link = await open_link(lines, command)
+            link = await self._linked(command)
             try:
                 return link, await link.read(self._pace.settle), fresh, command != fresh
             except Ended as error:
@@ -106,7 +106,25 @@ class Stream(Session):
                 if lines.only_exact:
                     raise TryLater(f"{self._place} does not know {fresh!r}", after=SETTINGS_WAIT) from None
             self._plain = True
-        return await open_link(lines, lines.command), b"", lines.command, False
+        return await self._linked(lines.command), b"", lines.command, False
+
+    async def _linked(self, command: str) -> Link:
+        """An open link. From the first one on, what comes is owed, also if the hub dies before the first line."""
+        link = await open_link(self._lines, command)
+        if self._state.seen is None:
+            self._state = msgspec.structs.replace(self._state, seen=self._now())
+            try:
+                await self._keep(now=True)
+            except BaseException:
+                await link.close()
+                raise
+        return link
+
+    def _begin(self) -> None:
+        """Give a connection that broke before its first line a cursor."""
+        state, since = self._state, self._lines.since
+        if not state.cursor and state.seen is not None and since is not None:
+            self._state = msgspec.structs.replace(state, cursor=since(state.seen))
 
     async def _take(self, items: Sequence[bytes | Oversize]) -> None:
         """Pass lines on; the cursor follows when all of them are stored."""

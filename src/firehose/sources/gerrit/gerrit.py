@@ -197,6 +197,7 @@ def lines(settings: Settings) -> SshLines | None:
         known_hosts=settings.known_hosts,
         host_key=settings.host_key,
         exact=recovery.exact if settings.resume in ("auto", "events-plugin") else None,
+        since=recovery.beginning,
         only_exact=settings.resume == "events-plugin",
         probe="gerrit version",
     )

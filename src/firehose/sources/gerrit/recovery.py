@@ -48,11 +48,13 @@ class Mark(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
-    """time: seconds of the newest event. id: the events plugin's `store:number`. marks: see `Mark`."""
+    """time: seconds of the newest event. id: the events plugin's `store:number`. marks: see `Mark`. floor: while the
+    plugin plays all it keeps, lines before this second are not wanted."""
 
     time: int = 0
     id: str = ""
     marks: tuple[Mark, ...] = ()
+    floor: int = 0
 
 
 def parse(cursor: str) -> Cursor:
@@ -86,10 +88,19 @@ def state(native: str, about: payload.Change) -> str:
     return ""
 
 
+def beginning(moment: datetime) -> str:
+    """The cursor of one who began to listen at a moment and has heard nothing."""
+    return msgspec.json.encode(Cursor(floor=int(moment.timestamp()) - MARGIN)).decode()
+
+
 def exact(cursor: str) -> str:
-    """The events plugin's command that goes on after the cursor, or from now when it holds no id of the plugin."""
-    last = parse(cursor).id
-    return "events stream --ids" + (f" --resume-after {last}" if _PLUGIN_ID.fullmatch(last) else "")
+    """The events plugin's command that goes on after the cursor, or from now when there is none.
+
+    `--resume-after 0` plays everything that the plugin keeps (its `StreamEvents.parseId`): the only way to what came
+    after a beginning when no id of the plugin was heard yet; `step` leaves out what is older."""
+    place = parse(cursor)
+    after = place.id if _PLUGIN_ID.fullmatch(place.id) else "0" if place.floor else ""
+    return "events stream --ids" + (f" --resume-after {after}" if after else "")
 
 
 def step(line: bytes, before: str) -> Step:
@@ -108,10 +119,11 @@ def step(line: bytes, before: str) -> Step:
     marks = tuple(kept for kept in cursor.marks if kept is not twin and kept.time >= seconds - 2 * MARGIN)
     if mark is not None and twin is None:
         marks = (*marks, mark)[-MARKS:]
-    after = Cursor(max(cursor.time, seconds), new_id or cursor.id, marks)
+    early = bool(new_id) and seconds < cursor.floor
+    after = Cursor(max(cursor.time, seconds), new_id or cursor.id, marks, cursor.floor if early else 0)
     return Step(
         cursor=msgspec.json.encode(after).decode(),
-        fresh=twin is None,
+        fresh=twin is None and not early,
         dropped=native == "dropped-output",
         broke=bool(new_id and cursor.id) and new_id.partition(":")[0] != cursor.id.partition(":")[0],
     )
