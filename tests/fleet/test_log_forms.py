@@ -15,7 +15,7 @@ from firehose.fleet.logs.line import Line
 
 def read(body: bytes, media: str = "application/json") -> list[Line]:
     lines, _ = shapes.read(body, media)
-    return [line.finish(line) if line.finish is not None else line for line in lines]
+    return [line.finished() for line in lines]
 
 
 def told(line: Line) -> tuple[str, str, float, str, str]:

@@ -29,6 +29,8 @@ LANE_ROOM = 50
 PAST_RATE = 1_500
 """Deliveries a second at which a past is told: fast, and slow enough that the services' lines stay abreast."""
 PAST_BREATH = 50
+PAST_SPAN = 600.0
+"""Seconds of a past that are all answered before the next: webhooks are slower than lines, and a past is told in order."""
 Told = tuple[str, str, bytes, list[str]]
 
 
@@ -134,6 +136,7 @@ async def play(
     emitter: Emitter, happenings: Iterable[Happening], stop: asyncio.Event, *, most: float = PAST_RATE
 ) -> None:
     """Send what happens at its time by the wall clock; what lies in the past at `most` a second."""
+    span = 0.0
     for count, happening in enumerate(happenings):
         if stop.is_set():
             return
@@ -145,4 +148,7 @@ async def play(
                 return
             except TimeoutError:
                 pass
+        if wait < -PAST_SPAN and happening.time // PAST_SPAN != span:
+            span = happening.time // PAST_SPAN
+            await emitter.settled()
         await emitter.send(happening)

@@ -8,11 +8,13 @@ a flood would make it dear. Neither sockets nor events are known here.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final, TypeVar
+from itertools import groupby
+from operator import attrgetter
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -74,6 +76,17 @@ class Taken(msgspec.Struct, frozen=True):
     kept: int
     over: int
     first: int = 0
+
+
+class Batch(NamedTuple):
+    """What lines that come together share. file, state: whose lines they are, and what is known of it (None: it is
+    finished, or beyond its publisher's file budget)."""
+
+    owner: tuple[str, Publisher]
+    file: File | None
+    state: FileState | None
+    moment: float
+    counts: Tally
 
 
 class Publisher:
@@ -165,36 +178,62 @@ class Desk:
         return Taken(counts.lines, counts.kept_lines, counts.over_lines, first if counts.kept_lines else 0)
 
     def _each(self, lines: Sequence[Line], owner: tuple[str, Publisher], moment: float, counts: Tally) -> None:
-        name, publisher = owner
-        most, room = publisher.budget.left(moment)
-        known: File | None = None
-        state: FileState | None = None
-        for line in lines:
-            if line.file is not known:
-                if line.file != known:
-                    state = self._file(line.file, owner, moment) if line.file else None
-                known = line.file
-            if known is not None and state is None:
-                self._homeless(known, counts)
-            kept = self._consider(line, publisher, counts.kept_lines < most and counts.kept_bytes < room,
-                                  (name, state, moment, counts))  # fmt: skip
-            counts.count(line.severity, line.size, kept)
-            if state is not None:
-                self._note(state, line, kept, moment)
+        most, room = owner[1].budget.left(moment)
+        for file, run in groupby(lines, attrgetter("file")):
+            state = self._file(file, owner, moment) if file is not None else None
+            batch = Batch(owner, file, state, moment, counts)
+            rest = list(run)
+            at = 0
+            while at < len(rest) and counts.kept_lines < most and counts.kept_bytes < room:
+                self._one(rest[at], batch, fits=True)
+                at += 1
+            self._beyond(rest[at:], batch)
 
-    def _consider(
-        self, line: Line, publisher: Publisher, fits: bool, about: tuple[str, FileState | None, float, Tally]
-    ) -> bool:
+    def _beyond(self, lines: list[Line], batch: Batch) -> None:
+        """Lines that no budget has room for: each is counted, one of so many looked at. This is where a flood ends."""
+        sample = self.settings.sample
+        at = sample - 1 - self._passed % sample
+        self._passed += len(lines)
+        unseen: list[Line] = []
+        start = 0
+        for looked in range(at, len(lines), sample):
+            unseen += lines[start:looked]
+            start = looked + 1
+            self._one(lines[looked], batch, fits=False)
+        unseen += lines[start:]
+        if not unseen:
+            return
+        if batch.file is not None and batch.state is None:
+            self._homeless(batch.file, batch.counts, len(unseen))
+        size = sum([line.size for line in unseen])
+        words = Counter([line.severity for line in unseen])
+        batch.counts.passed(size, words)
+        if batch.state is not None:
+            batch.state.tally.passed(size, words)
+            batch.state.touched = batch.moment
+            self._fresh.files.add(batch.state.file.key)
+
+    def _one(self, line: Line, batch: Batch, *, fits: bool) -> None:
+        state, counts = batch.state, batch.counts
+        if batch.file is not None and state is None:
+            self._homeless(batch.file, counts)
+        line = line.finished()
+        kept = self._keep(line, batch, fits=fits)
+        counts.count(line.severity, line.size, kept)
+        if state is not None:
+            state.tally.count(line.severity, line.size, kept)
+            state.touched = batch.moment
+            if 0 < line.time < FUTURE:
+                state.first = min(state.first or line.time, line.time)
+                state.last = max(state.last, line.time)
+            self._fresh.files.add(state.file.key)
+
+    def _keep(self, line: Line, batch: Batch, *, fits: bool) -> bool:
         """Keep a line that fits, and one beyond the budget that is worth an event; True when it was kept."""
-        name, state, moment, _ = about
-        if not fits:
-            self._passed += 1
-            if self._passed % self.settings.sample:
-                return False
-        if line.finish is not None:
-            line = line.finish(line)
+        name, publisher = batch.owner
+        state, moment = batch.state, batch.moment
         clean = msgspec.structs.replace(line, text=publisher.scrub(line))
-        told = self._look(clean, about, 1.0 if fits else float(self.settings.sample))
+        told = self._look(clean, (name, state, moment, batch.counts), 1.0 if fits else float(self.settings.sample))
         if not fits and not told:
             return False
         time = line.time if 0 < line.time < FUTURE else moment
@@ -277,19 +316,11 @@ class Desk:
             self._finish(next(iter(self._files)), moment)
         return state
 
-    def _homeless(self, file: File, counts: Tally) -> None:
+    def _homeless(self, file: File, counts: Tally, times: int = 1) -> None:
         if file.key in self._closed:
-            counts.late += 1
+            counts.late += times
         else:
-            counts.files_over += 1
-
-    def _note(self, state: FileState, line: Line, kept: bool, moment: float) -> None:
-        state.tally.count(line.severity, line.size, kept)
-        state.touched = moment
-        if 0 < line.time < FUTURE:
-            state.first = min(state.first or line.time, line.time)
-            state.last = max(state.last, line.time)
-        self._fresh.files.add(state.file.key)
+            counts.files_over += times
 
     def knows(self, file: File) -> bool:
         """Whether a file was finished already."""

@@ -6,8 +6,8 @@ know nothing of budgets, stores and events.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -53,9 +53,16 @@ class File(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return fingerprint(self.build or self.url, self.name)
 
 
+class Record(Protocol):
+    """What a line was read from, which knows more of it than a line that is only counted is worth."""
+
+    def finish(self, line: Any) -> Any:
+        """The line with time, host and unit."""
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line as it is kept. `time`: seconds since the epoch, 0 where the sender gave none; `size`: its bytes as they
-    came. `finish` fills in time, host and unit, which cost more than a line that is only counted is worth."""
+    came. `record` fills in time, host and unit where they are not there yet."""
 
     text: str
     size: int
@@ -65,7 +72,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     unit: str = ""
     file: File | None = None
     whole: bool = True
-    finish: Callable[[Line], Line] | None = None
+    record: Record | None = None
+
+    def finished(self) -> Line:
+        """The line with all that is known of it."""
+        found: Line = self.record.finish(self) if self.record is not None else self
+        return found
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -99,6 +111,16 @@ class Tally(msgspec.Struct, kw_only=True):
             self.over_lines += times
             self.over_bytes += size
         self.severities[severity] = self.severities.get(severity, 0) + times
+
+    def passed(self, size: int, words: Mapping[str, int]) -> None:
+        """Lines of `size` bytes together that were only counted, by severity."""
+        times = sum(words.values())
+        self.lines += times
+        self.over_lines += times
+        self.bytes += size
+        self.over_bytes += size
+        for word, more in words.items():
+            self.severities[word] = self.severities.get(word, 0) + more
 
     def add(self, other: Tally) -> None:
         """The counts of both."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -58,6 +57,16 @@ class Given(msgspec.Struct, frozen=True, gc=False):
     build_change: Any = None
     project: Any = None
     fields: Any = msgspec.field(default=None, name="@fields")
+
+    def finish(self, line: Line) -> Line:
+        """The line with time, host and unit."""
+        return msgspec.structs.replace(
+            line,
+            time=_time(self),
+            host=_name(self.host) or _name(self.hostname) or _name(self.journal_host),
+            unit=_name(self.identifier) or _name(self.appname) or _name(self.service) or _name(self.unit),
+            record=None,
+        )
 
 
 _one: Final = msgspec.json.Decoder(Given)
@@ -172,17 +181,7 @@ def _line(given: Given, text: str) -> Line:
     if level is None:
         level = _level(given)
     file = _file(given) if given.log_url is not None or given.build_uuid is not None else None
-    return Line(text=text, size=size, severity=severity(level), file=file, finish=partial(_finish, given))
-
-
-def _finish(given: Given, line: Line) -> Line:
-    return msgspec.structs.replace(
-        line,
-        time=_time(given),
-        host=_name(given.host) or _name(given.hostname) or _name(given.journal_host),
-        unit=_name(given.identifier) or _name(given.appname) or _name(given.service) or _name(given.unit),
-        finish=None,
-    )
+    return Line(text=text, size=size, severity=severity(level), file=file, record=given)
 
 
 def _level(given: Given) -> Any:
@@ -199,6 +198,8 @@ def _older(given: Given, fields: dict[str, Any]) -> Given:
 
 
 def _text(given: Given) -> str | None:
+    if type(given.message) is str:  # nearly always
+        return given.message.rstrip("\n")
     for value in (given.message, given.journal_message, given.log, given.old_message):
         if isinstance(value, str):
             return value.rstrip("\n")

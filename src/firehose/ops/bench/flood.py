@@ -15,7 +15,7 @@ import msgspec
 from firehose.plumbing.clock import monotonic
 
 IN_BATCH: Final = 2_000
-CONNECTIONS: Final = 24
+CONNECTIONS: Final = 64
 BODIES: Final = 8
 
 
