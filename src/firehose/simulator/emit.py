@@ -30,7 +30,7 @@ PAST_RATE = 1_500
 """Deliveries a second at which a past is told: fast, and slow enough that the services' lines stay abreast."""
 PAST_BREATH = 50
 PAST_SPAN = 600.0
-"""Seconds of a past that are all answered before the next: webhooks are slower than lines, and a past is told in order."""
+"""Seconds of a past that are all answered before the next ones: webhooks are slower than lines."""
 Told = tuple[str, str, bytes, list[str]]
 
 
