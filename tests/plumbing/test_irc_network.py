@@ -56,10 +56,12 @@ async def test_at_our_pace_nobody_is_thrown_out_and_without_it_one_is_and_comes_
     assert text.count("PRIVMSG #dev :line ") == 30
     assert "Excess Flood" not in text
     async with connected(local(inspircd.plain, nick="hasty")) as (network, up):
+        up.clear()
         with pytest.raises(TryLater):
             await network.say("#dev", [f"flood {number}" for number in range(200)])
         await asyncio.to_thread(ada.hear, "hasty", "Excess Flood")
-        await seen(lambda: network._ready.is_set())
+        async with asyncio.timeout(60):
+            await up.wait()
         await network.say("#dev", ["once more"])
         await asyncio.to_thread(ada.hear, "PRIVMSG #dev :once more")
         assert up.is_set()

@@ -28,6 +28,8 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 ANSWER_LIMIT: Final = 16 * 2**20
 HOSTS: Final = 64
+BUFFER: Final = 2**20
+"""Bytes of an answer that wait for who reads it: what another hub sends while one batch is stored makes the next."""
 _AGENT: Final = "firehose"
 _Asked = AbstractAsyncContextManager[aiohttp.ClientResponse]
 
@@ -241,6 +243,7 @@ class Client:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
+            read_bufsize=BUFFER,
         )
         return session
 
