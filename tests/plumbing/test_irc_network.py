@@ -56,6 +56,7 @@ async def test_at_our_pace_nobody_is_thrown_out_and_without_it_one_is_and_comes_
     assert text.count("PRIVMSG #dev :line ") == 30
     assert "Excess Flood" not in text
     async with connected(local(inspircd.plain, nick="hasty")) as (network, up):
+        await up.wait()
         up.clear()
         with pytest.raises(TryLater):
             await network.say("#dev", [f"flood {number}" for number in range(200)])
