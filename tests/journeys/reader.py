@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from tests.servers.hook import Receiver
 
 from firehose.testing import HubProcess
 
@@ -82,6 +83,19 @@ def search(hub: HubProcess, query: str, count: int = 1) -> list[dict[str, Any]]:
         return events if len(events) >= count else None
 
     return until(found, f"{count} events for {query!r} in the history")
+
+
+def sink(receiver: Receiver) -> str:
+    """The settings of a sink that brings every event to a receiver."""
+    return f'[sinks.receiver]\nkind = "webhook"\nurl = "{receiver.url}"\nallow = ["127.0.0.1"]\nsince = "earliest"\n'
+
+
+def everywhere(found: dict[str, Any], reader: Reader, receiver: Receiver) -> tuple[str, ...]:
+    """What an event that the search found tells people (kind, project, actor, summary, link, refs), once the same event
+    is at MQTT and at the sink."""
+    until(lambda: found in reader.events or None, f"{found} by MQTT; got {[event['id'] for event in reader.events]}")
+    until(lambda: found in receiver.bodies or None, f"{found} at the sink; got {receiver.ids}")
+    return tuple(str(found.get(name, "")) for name in ("kind", "project", "actor", "summary", "link", "refs"))
 
 
 def source(hub: HubProcess, name: str) -> dict[str, Any]:

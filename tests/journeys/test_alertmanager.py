@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.journeys.reader import listening, search
+from tests.journeys.reader import everywhere, listening, search, sink
+from tests.servers.hook import Receiver
 
 from firehose import source
 from firehose.testing import StartHub
@@ -22,8 +23,8 @@ def body(name: str) -> bytes:
     return json.dumps(json.loads((SAMPLES / f"{name}.json").read_text())["body"]).encode()
 
 
-def test_alerts_become_incidents_once_and_are_resolved(start_hub: StartHub) -> None:
-    hub = start_hub(SETTINGS, environ={"ALERT_SECRET": "s3cret"})
+def test_alerts_become_incidents_once_and_are_resolved(start_hub: StartHub, receiver: Receiver) -> None:
+    hub = start_hub(SETTINGS + sink(receiver), environ={"ALERT_SECRET": "s3cret"})
     token = hub.token("publish:alerts")
     headers = {"content-type": "application/json", "authorization": f"Bearer {token}"}
     plain = {"content-type": "application/json"}
@@ -42,6 +43,9 @@ def test_alerts_become_incidents_once_and_are_resolved(start_hub: StartHub) -> N
     found = search(hub, "kind:incident.* project:lumen/atlas", 2)
     assert [(e["severity"], e["outcome"]) for e in found] == [("error", "failure"), ("info", "success")]
     assert found[0]["subject"] == found[1]["subject"] == "alert/1f2e3d4c5b6a7988"
-    assert found[0]["summary"] == "DiskFull on db1.lumen.example:9100 is firing: less than 2 % left on /srv"
-    assert "host/db1.lumen.example:9100" in found[0]["refs"].split()
-    assert found[0]["link"].startswith("https://prometheus.lumen.example/")
+    assert everywhere(found[0], reader, receiver) == (
+        "incident.detected", "lumen/atlas", "",
+        "DiskFull on db1.lumen.example:9100 is firing: less than 2 % left on /srv",
+        "https://prometheus.lumen.example/graph?g0.expr=disk",
+        "alertgroup/111ca49cca6d4266 host/db1.lumen.example:9100",
+    )  # fmt: skip

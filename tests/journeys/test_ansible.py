@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.journeys.reader import listening, search
+from tests.journeys.reader import everywhere, listening, search, sink, source
+from tests.servers.hook import Receiver
 
-from firehose import source
+from firehose import source as sources
 from firehose.bus.engine import free_port
 from firehose.testing import HubProcess, StartHub, peer
 
-PLUGINS = Path(source.__file__).parent / "sources" / "ansible" / "callback_plugins"
+PLUGINS = Path(sources.__file__).parent / "sources" / "ansible" / "callback_plugins"
 PLAYBOOK = """
 - name: Base
   hosts: web
@@ -95,11 +98,11 @@ def check_run(hub: HubProcess) -> None:
     ]
 
 
-def test_a_run_by_http_is_one_graph(start_hub: StartHub, controller: Controller) -> None:
-    hub = start_hub(SETTINGS)
+def test_a_run_by_http_is_one_graph(start_hub: StartHub, controller: Controller, receiver: Receiver) -> None:
+    hub = start_hub(SETTINGS + sink(receiver))
     token = controller.folder / "token"
     token.write_text(hub.token("publish:ansible"))
-    with listening(hub, "ansible/#") as reader:
+    with listening(hub, "events/ansible/#", "ansible/#") as reader:
         done = controller.run(url=f"{hub.url}/in/ansible", token_file=str(token), refs="build/1f0c")
         assert done.returncode == 2, done.stdout + done.stderr
         assert "firehose:" not in done.stderr
@@ -108,6 +111,13 @@ def test_a_run_by_http_is_one_graph(start_hub: StartHub, controller: Controller)
         play = start.split("/")[2]
         failed = json.loads(reader.payload(f"ansible/playbook/{play}/task/web2/FAILED"))
         assert failed["ansible_result"]["msg"] == "out of disk"
+    (finished,) = search(hub, "kind:pipelinerun.finished")
+    assert everywhere(finished, reader, receiver) == (
+        "pipelinerun.finished", "", socket.getfqdn(),
+        "site.yml failed on 2 hosts: 4 ok, 4 changed, 1 failures, 3 skipped", "", f"{finished['subject']} build/1f0c",
+    )  # fmt: skip
+    # Seventeen records in fewer deliveries: they come together.
+    assert source(hub, "ansible")["verdicts"]["event"] < 17
     assert not controller.spool.exists()
 
 
@@ -136,6 +146,24 @@ def test_without_a_hub_the_play_goes_on_and_the_next_run_brings_what_was_missed(
     first, second = search(hub, "kind:pipelinerun.finished", 2)
     assert len(graph(hub, first["subject"])) == len(graph(hub, second["subject"])) == 17
     assert not list(controller.spool.glob("*.json"))
+
+
+def test_original_plugin_defect_a_connection_for_each_event_in_the_plays_way(controller: Controller) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:  # takes connections and never says a word
+        port = silent.getsockname()[1]
+        done = controller.run(url=f"http://127.0.0.1:{port}/in/ansible", finish_seconds="0.5")
+        silent.setblocking(False)
+        connections = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                connections.append(silent.accept()[0])
+        for connection in connections:
+            connection.close()
+    assert (done.returncode, "out of disk" in done.stdout, "the hub is away" in done.stderr) == (2, True, True)
+    spooled = [json.loads(file.read_text())["events"] for file in sorted(controller.spool.glob("*.json"))]
+    records = [record["event"] for batch in spooled for record in batch]
+    assert (records[0], records[-1], len(records)) == ("run_start", "run_finish", 17)
+    assert 0 < len(connections) < len(records)
 
 
 def test_a_wrong_token_is_said_once_and_fails_nothing(start_hub: StartHub, controller: Controller) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.journeys.reader import listening, search, source
+from tests.journeys.reader import everywhere, listening, search, sink, source
+from tests.servers.hook import Receiver
 
 from firehose.bus.engine import free_port
 from firehose.testing import StartHub, peer
@@ -66,10 +67,10 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 
 def test_a_discussion_in_the_archive_is_one_thread_and_nothing_is_missed_over_pages(
-    start_hub: StartHub, archive: Archive
+    start_hub: StartHub, archive: Archive, receiver: Receiver
 ) -> None:
     first = archive.put(0, "Fast tiles")
-    hub = start_hub(SETTINGS.format(url=archive.url))
+    hub = start_hub(SETTINGS.format(url=archive.url) + sink(receiver))
     assert len(search(hub, "source:lists", 1)) == 1
     with listening(hub, "events/lists/#") as reader:
         second = archive.put(1, "Re: Fast tiles", answers=0)
@@ -79,9 +80,11 @@ def test_a_discussion_in_the_archive_is_one_thread_and_nothing_is_missed_over_pa
         "events/lists/thread/created/lumen/atlas", "events/lists/comment/added/lumen/atlas",
     ]  # fmt: skip
     assert new["subject"] == answer["subject"] == f"thread/{first}"
-    assert answer["refs"] == f"list/devel.lists.lumen.example mail/{first}"
-    assert answer["link"] == f"{archive.url}/list/{LIST.replace('@', '%40')}/message/{second}/"
-    assert (answer["actor"], answer["summary"]) == ("Mira Novak", "Mira Novak answered on devel: Fast tiles")
+    assert everywhere(answer, reader, receiver) == (
+        "comment.added", "lumen/atlas", "Mira Novak", "Mira Novak answered on devel: Fast tiles",
+        f"{archive.url}/list/{LIST.replace('@', '%40')}/message/{second}/",
+        f"list/devel.lists.lumen.example mail/{first}",
+    )  # fmt: skip
     assert "mira" not in str([event["data"] for event in (new, answer)])
     hub.kill()
     for number in range(2, 122):

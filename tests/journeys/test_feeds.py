@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.journeys.reader import listening, search, source, until
+from tests.journeys.reader import everywhere, listening, search, sink, source, until
 from tests.servers.feed import FeedServer
+from tests.servers.hook import Receiver
 
 from firehose.plumbing.clock import now
 from firehose.testing import StartHub
@@ -30,20 +31,24 @@ def rss(*titles: str, link: str) -> bytes:
     return f'<rss version="2.0"><channel><title>Lumen</title>{items}</channel></rss>'.encode()
 
 
-def test_entries_arrive_once_and_nothing_is_fetched_in_vain(start_hub: StartHub, feed_server: FeedServer) -> None:
+def test_entries_arrive_once_and_nothing_is_fetched_in_vain(
+    start_hub: StartHub, feed_server: FeedServer, receiver: Receiver
+) -> None:
     feed = feed_server
     feed.documents["/planet.xml"] = rss("two", "one", link="https://planet.lumen.example/")
     feed.documents["/releases.xml"] = rss("2.4.0", link="https://pypi.lumen.example/project/atlas/")
     feed.documents["/page.html"] = b"<html><body>no feed</body></html>"
     feed.answers["/moved.xml"] = (301, {"Location": "https://elsewhere.lumen.example/feed"})
     feed.answers["/gone.xml"] = (410, {})
-    hub = start_hub(SETTINGS.format(url=feed.url))
+    hub = start_hub(SETTINGS.format(url=feed.url) + sink(receiver))
     with listening(hub, "events/planet/#", "events/releases/#") as reader:
         # What came before the subscription is in the history; what comes now is live.
         search(hub, "source:planet", 2)
         feed.documents["/planet.xml"] = rss("three", "two", "one", link="https://planet.lumen.example/")
         (live,) = reader.wait(1, subject="article/https://planet.lumen.example/three/")
-    assert (live["kind"], live["summary"]) == ("article.published", "Lumen: three")
+    assert everywhere(live, reader, receiver) == (
+        "article.published", "", "", "Lumen: three", "https://planet.lumen.example/three/", "",
+    )  # fmt: skip
     until(lambda: feed.count("/planet.xml", 304) >= 2 or None, "two conditional requests")
     assert feed.count("/planet.xml", 200) == 2
     assert feed.count("/gone.xml", 410) == 1

@@ -7,8 +7,9 @@ import hmac
 import json
 from pathlib import Path
 
-from tests.journeys.reader import listening, search, source, until
+from tests.journeys.reader import everywhere, listening, search, sink, source, until
 from tests.servers.dovecot import PASSWORD, USER, Dovecot
+from tests.servers.hook import Receiver
 
 from firehose import source as sources
 from firehose.ops.explain import Payload, payloads
@@ -42,9 +43,11 @@ def post(hub: HubProcess, name: str) -> int:
     return hub.post("/in/launchpad", payload.body, payload.headers | {"x-hub-signature": f"sha1={digest}"})[0]
 
 
-def test_bug_mail_and_webhooks_arrive_and_nothing_is_lost_or_doubled(start_hub: StartHub, dovecot: Dovecot) -> None:
+def test_bug_mail_and_webhooks_arrive_and_nothing_is_lost_or_doubled(
+    start_hub: StartHub, dovecot: Dovecot, receiver: Receiver
+) -> None:
     dovecot.put(mail("mail_bug__new"))
-    settings = SETTINGS.format(port=dovecot.port, user=USER)
+    settings = SETTINGS.format(port=dovecot.port, user=USER) + sink(receiver)
     hub = start_hub(settings, environ={"HOOK_SECRET": SECRET, "IMAP_SECRET": PASSWORD})
     search(hub, "kind:ticket.created")
     with listening(hub, "events/launchpad/#", "launchpad/#") as reader:
@@ -61,6 +64,15 @@ def test_bug_mail_and_webhooks_arrive_and_nothing_is_lost_or_doubled(start_hub: 
         ("ticket.closed", "atlas", "mira"),
         ("ticket.updated", "ubuntu/atlas", "mira"),
     ]
+    assert everywhere(search(hub, "kind:change.merged")[0], reader, receiver) == (
+        "change.merged", "atlas", "", "atlas: tiles into main was merged: Draw tiles in parallel",
+        "https://code.launchpad.net/~mira/atlas/%2Bgit/atlas/%2Bmerge/4711", "atlas ~mira/atlas/%2Bgit/atlas",
+    )  # fmt: skip
+    assert everywhere(search(hub, "kind:ticket.closed")[0], reader, receiver) == (
+        "ticket.closed", "atlas", "mira",
+        "mira moved from New to Fix Released bug 2100001 in atlas: Tiles are drawn one after another",
+        "https://bugs.launchpad.net/bugs/2100001", "atlas",
+    )  # fmt: skip
     health = source(hub, "launchpad")
     assert (health["state"], health["verdicts"]["ignored"]) == ("healthy", 2)
     assert health["connection"] == f"IMAP 127.0.0.1:{dovecot.port} INBOX: IDLE"

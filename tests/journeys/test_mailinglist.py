@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.journeys.reader import listening, search
+from tests.journeys.reader import everywhere, listening, search, sink
 from tests.servers.dovecot import PASSWORD, USER, Dovecot
+from tests.servers.hook import Receiver
 
 from firehose import source as sources
 from firehose.ops.explain import payloads
@@ -28,8 +29,9 @@ def mail(name: str) -> bytes:
     return found.body.replace(b"\n", b"\r\n")
 
 
-def test_a_discussion_arrives_as_one_thread(start_hub: StartHub, dovecot: Dovecot) -> None:
-    hub = start_hub(SETTINGS.format(port=dovecot.port, user=USER), environ={"IMAP_SECRET": PASSWORD})
+def test_a_discussion_arrives_as_one_thread(start_hub: StartHub, dovecot: Dovecot, receiver: Receiver) -> None:
+    settings = SETTINGS.format(port=dovecot.port, user=USER) + sink(receiver)
+    hub = start_hub(settings, environ={"IMAP_SECRET": PASSWORD})
     with listening(hub, "events/lists/#") as reader:
         dovecot.put(mail("mail__new"), mail("mail__personal"), mail("mail__reply"))
         events = reader.wait(2)
@@ -39,5 +41,8 @@ def test_a_discussion_arrives_as_one_thread(start_hub: StartHub, dovecot: Doveco
     ]
     found = search(hub, f"subject:{events[0]['subject']}", 2)
     assert [event["actor"] for event in found] == ["Mira Novák", "Tomas Lind"]
-    assert found[0]["link"] == "https://lists.lumen.example/devel/1"
+    assert everywhere(found[1], reader, receiver) == (
+        "comment.added", "lumen/atlas", "Tomas Lind", "Tomas Lind answered on devel: Fast tiles",
+        "https://lists.lumen.example/devel/1", "list/devel.lists.lumen.example mail/KPZZ4WU2JMGPDPNTFHBXFMYDYLBY6F4K",
+    )  # fmt: skip
     assert "tomas@lumen.example" not in str([event["data"] for event in found])

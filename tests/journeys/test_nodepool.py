@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 from kazoo.security import make_digest_acl
-from tests.journeys.reader import listening, search, source, until
+from tests.journeys.reader import everywhere, listening, search, sink, source, until
 from tests.servers.feed import FeedServer
+from tests.servers.hook import Receiver
 from tests.servers.zookeeper import Guarded, ZooKeeper
 
 from firehose.testing import HubProcess, StartHub, peer
@@ -48,8 +49,8 @@ def told(events: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(event["kind"], event["type"].rpartition(".")[2]) for event in events]
 
 
-def test_a_node_from_request_to_end_is_one_graph(start_hub: StartHub, zookeeper: ZooKeeper) -> None:
-    hub = start_hub(SETTINGS.format(hosts=zookeeper.hosts))
+def test_a_node_from_request_to_end_is_one_graph(start_hub: StartHub, zookeeper: ZooKeeper, receiver: Receiver) -> None:
+    hub = start_hub(SETTINGS.format(hosts=zookeeper.hosts) + sink(receiver))
     connected(hub)
     with listening(hub, "events/nodes/#") as reader:
         story: list[tuple[str, object]] = [
@@ -79,7 +80,11 @@ def test_a_node_from_request_to_end_is_one_graph(start_hub: StartHub, zookeeper:
     found = {event["type"].rpartition(".")[2]: event for event in search(hub, "source:nodes", 9)}
     assert found["ready"]["summary"] == "Node 0000000042 (trixie, cloud-a) is ready after 59 s"
     assert found["used"]["data"]["durations"] == {"building": 58, "ready": 2, "in-use": 600, "total": 661}
-    assert found["used"]["summary"] == "Node 0000000042 (trixie, cloud-a) was used for 10 min"
+    assert everywhere(found["used"], reader, receiver) == (
+        "environment.modified", "", "nl01-1", "Node 0000000042 (trixie, cloud-a) was used for 10 min",
+        "https://zuul.lumen.example/t/lumen/nodes",
+        f"noderequest/100-0000000007 buildset/{BUILDSET} zuul-event/{EVENT}",
+    )  # fmt: skip
     assert (found["gone"]["data"]["label"], found["gone"]["data"]["provider"]) == ("trixie", "cloud-a")
     assert found["in-use"]["link"] == "https://zuul.lumen.example/t/lumen/nodes"
     assert found["requested"]["summary"] == "Node request 100-0000000007 (unit-tests, check) asks for trixie"

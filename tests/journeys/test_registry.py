@@ -7,7 +7,8 @@ import hmac
 import json
 from pathlib import Path
 
-from tests.journeys.reader import listening, search
+from tests.journeys.reader import everywhere, listening, search, sink
+from tests.servers.hook import Receiver
 
 from firehose import source
 from firehose.testing import StartHub
@@ -24,8 +25,8 @@ def body(name: str) -> bytes:
     return json.dumps(json.loads((SAMPLES / f"{name}.json").read_text())["body"]).encode()
 
 
-def test_what_registries_publish_is_told_once_and_only_with_the_secret(start_hub: StartHub) -> None:
-    hub = start_hub(SETTINGS, environ={"HOOK_SECRET": "s3cret"})
+def test_what_registries_publish_is_told_once_and_only_with_the_secret(start_hub: StartHub, receiver: Receiver) -> None:
+    hub = start_hub(SETTINGS + sink(receiver), environ={"HOOK_SECRET": "s3cret"})
     docker, harbor, npm = (
         body("dockerhub.push__tag"),
         body("harbor.PUSH_ARTIFACT__tag"),
@@ -51,4 +52,8 @@ def test_what_registries_publish_is_told_once_and_only_with_the_secret(start_hub
     ]
     found = search(hub, "kind:artifact.published project:lumen/atlas", 3)
     assert {event["actor"] for event in found} == {"mira"}
+    assert everywhere(found[0], reader, receiver) == (
+        "artifact.published", "lumen/atlas", "mira", "mira pushed lumen/atlas:2.1",
+        "https://hub.lumen.example/r/lumen/atlas", "package/oci/lumen/atlas",
+    )  # fmt: skip
     assert "callback_url" not in json.dumps(found)

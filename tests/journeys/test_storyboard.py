@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.journeys.reader import listening, search, source, until
+from tests.journeys.reader import everywhere, listening, search, sink, source, until
 from tests.servers.feed import FeedServer
+from tests.servers.hook import Receiver
 from tests.servers.rabbitmq import RabbitMQ
 
 from firehose import source as sources
@@ -35,9 +36,11 @@ def publish(server: RabbitMQ, *names: str) -> None:
         server.publish("storyboard", body["resource"], json.dumps(body).encode())
 
 
-def test_notifications_arrive_and_wait_while_the_hub_is_away(start_hub: StartHub, rabbitmq: RabbitMQ) -> None:
+def test_notifications_arrive_and_wait_while_the_hub_is_away(
+    start_hub: StartHub, rabbitmq: RabbitMQ, receiver: Receiver
+) -> None:
     environ = {"AMQP_SECRET": "guest"}
-    hub = start_hub(QUEUE.format(url=rabbitmq.url), environ=environ)
+    hub = start_hub(QUEUE.format(url=rabbitmq.url) + sink(receiver), environ=environ)
     until(lambda: True if source(hub, "storyboard")["connection"].startswith("AMQP") else None, "the queue")
     with listening(hub, "events/storyboard/#", "storyboard/#") as reader:
         publish(rabbitmq, "story_created__amqp", "story__private", "task_priority_changed__amqp", "subscription__plain")
@@ -49,6 +52,11 @@ def test_notifications_arrive_and_wait_while_the_hub_is_away(start_hub: StartHub
     assert [(event["kind"], event["subject"]) for event in events] == [
         ("ticket.created", "story/425"), ("ticket.updated", "task/9"), ("project.updated", "project/3"),
     ]  # fmt: skip
+    assert everywhere(search(hub, "subject:task/9")[0], reader, receiver) == (
+        "ticket.updated", "", "",
+        "User 7 changed the priority of task 9 of story 425 from medium to high: Lock the cache",
+        "https://stories.lumen.example/#!/story/425", "story/425 person/7",
+    )  # fmt: skip
     verdicts = source(hub, "storyboard")["verdicts"]
     assert (verdicts["ignored"], verdicts["unknown"], verdicts["refused"]) == (1, 1, 1)
     hub.kill()

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from subunit.v2 import StreamResultToBytes
-from tests.journeys.reader import listening, search
+from tests.journeys.reader import everywhere, listening, search, sink
+from tests.servers.hook import Receiver
 
 from firehose.testing import StartHub
 
@@ -22,16 +23,19 @@ def report(count: int) -> bytes:
     return out.getvalue()
 
 
-def test_a_subunit_stream_becomes_one_event_with_its_detail_beside_it(start_hub: StartHub) -> None:
-    hub = start_hub(SETTINGS)
+def test_a_subunit_stream_becomes_one_event_with_its_detail_beside_it(start_hub: StartHub, receiver: Receiver) -> None:
+    hub = start_hub(SETTINGS + sink(receiver))
     headers = {
         "authorization": f"Bearer {hub.token('publish:tests')}", "content-type": "application/vnd.subunit",
-        "x-firehose-build": "1f0c", "x-firehose-project": "lumen/atlas",
+        "x-firehose-build": "1f0c", "x-firehose-project": "lumen/atlas", "x-firehose-link": "https://logs.lumen.example/1f0c",
     }  # fmt: skip
     with listening(hub, "events/tests/#") as reader:
         assert hub.post("/in/tests", report(500), headers)[0] == 202
         (event,) = reader.wait(1, kind="testsuiterun.finished")
-    assert event["summary"] == "lumen/atlas: 1 of 500 tests failed, first unit.test_7"
+    assert everywhere(search(hub, "source:tests")[0], reader, receiver) == (
+        "testsuiterun.finished", "lumen/atlas", "", "lumen/atlas: 1 of 500 tests failed, first unit.test_7",
+        "https://logs.lumen.example/1f0c", "build/1f0c",
+    )  # fmt: skip
     assert len(str(event)) < 4_000
     tests = hub.get(event["data"]["detail"])
     assert (len(tests), tests[7]["id"], tests[7]["status"]) == (500, "unit.test_7", "failure")

@@ -8,7 +8,8 @@ import hmac
 import json
 from pathlib import Path
 
-from tests.journeys.reader import listening, search
+from tests.journeys.reader import everywhere, listening, search, sink
+from tests.servers.hook import Receiver
 
 from firehose import source
 from firehose.plumbing import clock
@@ -31,8 +32,8 @@ def signed(name: str) -> tuple[bytes, dict[str, str]]:
     }  # fmt: skip
 
 
-def test_changes_of_translations_arrive(start_hub: StartHub) -> None:
-    hub = start_hub(SETTINGS, environ={"L10N_SECRET": SECRET})
+def test_changes_of_translations_arrive(start_hub: StartHub, receiver: Receiver) -> None:
+    hub = start_hub(SETTINGS + sink(receiver), environ={"L10N_SECRET": SECRET})
     with listening(hub, "events/l10n/#") as reader:
         for name in ("translation_changed__one", "comment_added__string", "repository_merge_failed__conflict"):
             assert hub.post("/in/l10n", *signed(name))[0] == 202
@@ -47,6 +48,8 @@ def test_changes_of_translations_arrive(start_hub: StartHub) -> None:
         "events/l10n/incident/detected/atlas/app",
     ]
     (found,) = search(hub, 'actor:mira "Kacheln malen"')
-    assert found["summary"] == "mira changed a translation in atlas/app/de: Draw tiles"
-    assert found["link"].startswith("https://l10n.lumen.example/translate/")
-    assert found["refs"] == "l10nproject/atlas component/atlas/app"
+    assert everywhere(found, reader, receiver) == (
+        "translation.updated", "atlas/app", "mira", "mira changed a translation in atlas/app/de: Draw tiles",
+        "https://l10n.lumen.example/translate/atlas/app/de/?checksum=5f0b4e0e8a7a2f6f",
+        "l10nproject/atlas component/atlas/app",
+    )  # fmt: skip

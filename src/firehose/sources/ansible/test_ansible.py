@@ -71,11 +71,21 @@ def test_original_topics() -> None:
     assert events("run_finish__with_hosts")[2].alias == (f"ansible/playbook/{PLAY}/action/finish/FAILED",)
 
 
-def test_the_defects_of_the_original_plugin_are_gone() -> None:
-    """Failed tasks had the session as playbook id and no session; results were text; skips and changes were untold."""
+def test_original_plugin_defect_a_failed_task_had_the_session_as_playbook_id_and_no_session() -> None:
     failed = json.loads(events("result__failed")[0].data)
     assert (failed["playbook_id"], f"ansible/{failed['session']}") == (PLAY, RUN)
-    assert isinstance(failed["ansible_result"], dict)
+
+
+def test_original_plugin_defect_the_id_of_a_playbook_was_its_plays() -> None:
+    play, finish = events("play_start__and_a_task")[0], events("run_finish__with_hosts")[2]
+    assert (play.subject, finish.subject) == (f"{RUN}/play/{PLAY}", RUN)
+
+
+def test_original_plugin_defect_results_were_text() -> None:
+    assert isinstance(json.loads(events("result__failed")[0].data)["ansible_result"], dict)
+
+
+def test_original_plugin_defect_skips_and_changes_were_untold() -> None:
     assert events("result__unreachable_and_skipped")[1].outcome == "skipped"
     assert "changed" in events("result__changed")[0].summary
 

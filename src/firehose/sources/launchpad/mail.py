@@ -21,6 +21,7 @@ from firehose.event import Event, fingerprint, line
 from firehose.mail import date, header, plain_text
 from firehose.source import Delivery, Ignored, Verdict
 from firehose.sources.launchpad import names
+from firehose.subject import escape
 
 MOST_TEXT: Final = 200_000
 _ADDRESS: Final = re.compile(r"\b([0-9]{1,12})@bugs\.")
@@ -100,7 +101,10 @@ class Bug:
             summary=f"{self._words(kind, actor, moved)} {project}: {self._title}".strip(),
             link=names.bug_link(self.number),
             outcome="success" if kind == "ticket.closed" and status == "Fix Released" else "",
-            refs=tuple(f"bug/{number}" for number in self.duplicate.split() if number.isdigit()),
+            refs=tuple(
+                [escape(project)] * bool(project)
+                + [f"bug/{number}" for number in self.duplicate.split() if number.isdigit()]
+            ),
             data=msgspec.json.encode(self._payload(task, project)),
             text=" ".join((self.subject, self.comment, *self.tags)),
             alias=names.original(project, "bug", self.number),
