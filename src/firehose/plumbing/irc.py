@@ -155,6 +155,7 @@ class Network:
         while len(self._joined) >= self._server.most:
             # The one that was silent longest goes; leaving the newest would join and leave without end.
             self._send(f"PART {self._joined.popitem(last=False)[0]}")
+        await self._paced()
         refused = await self._asked(f"join {key}", f"JOIN {channel}")
         if refused:
             raise TryLater(f"{channel}: {refused}", after=300)
@@ -183,7 +184,7 @@ class Network:
             self._waiting.pop(key, None)
 
     async def _paced(self) -> None:
-        """Four lines at once, then one in `pace` seconds: networks cut off who is faster."""
+        """Four lines at once (none after the login), then one in `pace` seconds: networks cut off who is faster."""
         loop = asyncio.get_running_loop()
         # `_spent` is the time at which all lines so far would have been said at the pace: it may run ahead by a burst.
         ahead = self._spent - loop.time()
@@ -237,6 +238,8 @@ class Network:
             case "903":
                 self._send("CAP END")
             case "001":
+                # Networks count the login, too: what is waiting to be said must not come on top of it at once.
+                self._spent = asyncio.get_running_loop().time() + BURST * self._server.pace
                 self.nick = first or self.nick
                 self.trouble = ""
                 self._ready.set()
