@@ -58,7 +58,9 @@ def test_links_lead_somewhere(page: Path) -> None:
 def commands(path: str, command: click.Command) -> list[tuple[str, click.Command]]:
     if not isinstance(command, click.Group):
         return [(path, command)]
-    return [found for name, inner in command.commands.items() for found in commands(f"{path} {name}", inner)]
+    context = click.Context(command, info_name=path)
+    inner = {name: command.get_command(context, name) for name in command.list_commands(context)}
+    return [found for name, one in inner.items() if one is not None for found in commands(f"{path} {name}", one)]
 
 
 @pytest.mark.parametrize(

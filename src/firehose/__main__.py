@@ -1,45 +1,78 @@
-"""The command line: parses, then calls `app` or `ops`. Each command's help has an example; errors go to standard
+"""The command line: parses, then calls `ops`. Each command's help has an example; errors go to standard
 error with the next step, and the exit code says what kind (0 fine, 1 failed, 2 settings or usage, 3 data, 4 machine).
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
+import importlib
 import sys
-from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
-import uvloop
 
 from firehose import __version__
-from firehose.app import PARTS, App
 from firehose.errors import Broken, FirehoseError
-from firehose.ops import again, doctor, explaining, outgoing, reading, showing, tokens_cli, verify
-from firehose.ops.bench.command import bench
-from firehose.ops.showing import data_option, settings_option
-from firehose.plumbing import collector, log
-from firehose.settings import Settings, load
-from firehose.simulator.demo import RATE, Demo, addresses
 
-
-class Context:
-    """What every command may need: the settings, read when first asked for."""
-
-    def __init__(self, file: Path | None, data: str) -> None:
-        self.file = file
-        self.data = data
-
-    def settings(self) -> Settings:
-        """The merged settings; `Broken` names what is wrong with them."""
-        return load(self.file, os.environ, data=self.data)[0]
+COMMANDS: Final = {
+    "bench": ("bench.command", "bench", "Measure this machine: each figure against a rival in the same run."),
+    "capture": (
+        "again",
+        "capture_command",
+        "Store payloads that a running hub received as samples: <native kind>__<case>.json, scrubbed.",
+    ),
+    "deadletters": ("outgoing", "dead", "Messages that a sink did not take: look, send again, discard."),
+    "demo": (
+        "demo",
+        "demo",
+        "Start a hub and a small simulated world that talks to it: Gerrit over SSH, webhooks, Zuul over MQTT.",
+    ),
+    "doctor": ("doctor", "doctor", "Check settings, machine and the running hub."),
+    "engine-config": ("showing", "engine_config", "The nats-server configuration for engines that you run yourself."),
+    "explain": (
+        "explaining",
+        "explain_command",
+        'What a payload becomes, offline: one JSON line for each payload in FILE ("-" reads standard input).',
+    ),
+    "publish": ("reading", "publish", "Hand CloudEvents (JSON, one or a list) to an inbox source."),
+    "quarantine": ("reading", "quarantine", "Deliveries that nobody could read: look, try again, discard."),
+    "replay": ("again", "replay_command", "Play recorded events once more, with the pauses they had, N times as fast."),
+    "run": ("serving", "run", "Run some parts only, for a hub on several machines."),
+    "search": ("reading", "search", "Search the history."),
+    "settings": ("showing", "settings", "The merged settings, and where each value comes from."),
+    "sinks": ("outgoing", "sinks", "The ways out: how they are, switch one on again."),
+    "tail": ("reading", "tail", "Follow events as they happen; resumes by itself after a break."),
+    "token": ("tokens_cli", "token", "Tokens for programs: create, list, revoke."),
+    "up": ("serving", "up", "Start the hub: engine, sources, recorder, mirror and web in one process tree."),
+    "verify": (
+        "verify",
+        "verify",
+        "Check that the history has no hole, and that dumps, their chain and signatures are right.",
+    ),
+}
+"""By name: module below `ops`, the command in it, its help in short (a test compares)."""
 
 
 class Command(click.Group):
-    """Turns our errors into a sentence and an exit code; a stack trace is never what a user sees."""
+    """Turns our errors into a sentence and an exit code; a stack trace is never what a user sees. A command is imported
+    when it is called: a hub and a search need different halves of the program, and neither should wait for both."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        found = getattr(importlib.import_module(f"firehose.ops.{module}"), name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in the help, without importing what it lists."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -67,121 +100,6 @@ def main() -> None:
     firehose search kind:change.merged --since 1d
     """
 
-
-@main.command()
-@settings_option
-@data_option
-def up(file: Path | None, data: str) -> None:
-    """Start the hub: engine, sources, recorder, mirror and web in one process tree.
-
-    \b
-    Example: firehose up --settings firehose.toml --data /var/lib/firehose
-    Exit codes: 0 stopped, 1 a part failed, 2 settings, 4 machine (a taken port, a locked folder).
-    """
-    serve(Context(file, data).settings(), frozenset(PARTS))
-
-
-@main.command()
-@click.argument("parts", nargs=-1, required=True, type=click.Choice(PARTS))
-@settings_option
-@data_option
-def run(parts: tuple[str, ...], file: Path | None, data: str) -> None:
-    """Run some parts only, for a hub on several machines.
-
-    \b
-    Example: firehose run web --settings firehose.toml
-    """
-    serve(Context(file, data).settings(), frozenset(parts), apart=False)
-
-
-@main.command()
-@click.option(
-    "--settings", "file", type=click.Path(path_type=Path), help="Settings file to start from [default: none]."
-)
-@click.option("--data", default="", help="Data folder [default: ./firehose-demo].")
-@click.option("--rate", type=click.FloatRange(0.2, 2_000), default=RATE, show_default=True, help="Deliveries a second.")
-@click.option("--seed", type=int, default=7, show_default=True, help="Another number, another world.")
-def demo(file: Path | None, data: str, rate: float, seed: int) -> None:
-    """Start a hub and a small simulated world that talks to it: Gerrit over SSH, webhooks, Zuul over MQTT.
-
-    It reads no ./firehose.toml, and its data go to ./firehose-demo, so that no real hub is mixed with it.
-
-    \b
-    Example: firehose demo --rate 5
-    Exit codes: 0 stopped, 1 a part failed, 2 settings, 4 machine (a taken port, a locked folder).
-    """
-    here = data or os.environ.get("FIREHOSE_HUB__DATA", "firehose-demo")
-    settings = Context(file or Path(os.devnull), here).settings()
-    log.configure(settings.hub.log)
-    uvloop.run(_demo(settings, Demo(settings.data / "simulator", seed=seed), rate))
-
-
-async def _demo(settings: Settings, played: Demo, rate: float) -> None:
-    async with played.stage:
-        staged = played.configured(settings)
-        await _serve(staged, frozenset(PARTS), beside=lambda stop: played.run(addresses(staged), stop, rate=rate))
-
-
-def serve(settings: Settings, parts: frozenset[str], *, apart: bool = True) -> None:
-    """Run an app until Ctrl-C or SIGTERM."""
-    log.configure(settings.hub.log)
-    uvloop.run(_serve(settings, parts, apart=apart))
-
-
-async def _serve(
-    settings: Settings,
-    parts: frozenset[str],
-    beside: Callable[[asyncio.Event], Coroutine[Any, Any, None]] | None = None,
-    *,
-    apart: bool = True,
-) -> None:
-    app = App(settings, parts, apart=apart)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, app.ask_to_stop)
-    await app.start()
-    collector.settle()
-    click.echo(banner(settings, parts), err=True)
-    if beside is not None:
-        app.crew.start("simulator", beside(asyncio.Event()))
-    try:
-        await app.wait()
-    finally:
-        await app.stop()
-    click.echo("firehose: stopped", err=True)
-
-
-def banner(settings: Settings, parts: frozenset[str]) -> str:
-    """The line that says where everything listens."""
-    places = [f"pages and API {settings.public_url}/"] if "web" in parts else []
-    if "mirror" in parts:
-        places.append(f"MQTT mqtt://{settings.mqtt.listen}")
-    if "mirror" in parts and settings.mqtt.websocket:
-        scheme = "wss" if settings.mqtt.tls_cert else "ws"
-        places.append(f"MQTT over WebSocket {scheme}://{settings.mqtt.websocket}/mqtt")
-    running = "ready" if parts == set(PARTS) else f"{', '.join(sorted(parts))} ready"
-    where = f"{', '.join(places)}. " if places else ""
-    return f"firehose: {running}. {where}Data in {settings.data}. Ctrl-C stops it."
-
-
-for command in (
-    reading.tail,
-    reading.search,
-    reading.publish,
-    reading.quarantine,
-    outgoing.sinks,
-    outgoing.dead,
-    again.capture_command,
-    again.replay_command,
-    showing.settings,
-    showing.engine_config,
-    explaining.explain_command,
-    doctor.doctor,
-    bench,
-    tokens_cli.token,
-    verify.verify,
-):
-    main.add_command(command)
 
 if __name__ == "__main__":
     sys.exit(main())
