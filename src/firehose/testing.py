@@ -185,16 +185,17 @@ StartHub = Callable[..., HubProcess]
 
 
 class Mosquitto:
-    """A real broker on a port of its own; it keeps sessions over `stop` and `start`. `log` is its file."""
+    """A real broker on a port of its own; it keeps sessions over `stop` and `start`. `log` is its file; `more`: lines for
+    its configuration."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "") -> None:
         self.port = free_port()
         self.log = folder / "mosquitto.log"
         self._program = need(shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin"), "mosquitto")
         self._config = folder / "mosquitto.conf"
         self._config.write_text(
             f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n"
-            f"persistence true\npersistence_location {folder}/\nmax_queued_messages 0\nlog_dest file {self.log}\n"
+            f"persistence true\npersistence_location {folder}/\nmax_queued_messages 0\nlog_dest file {self.log}\n{more}"
         )
         self._process: subprocess.Popen[bytes] | None = None
 

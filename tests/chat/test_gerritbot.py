@@ -65,7 +65,7 @@ def test_who_has_no_name_is_called_by_another(account: dict[str, str]) -> None:
     assert line.startswith("UNKNOWN USER proposed")
 
 
-def test_votes_fire_with_the_labels_that_gerrit_sends_now() -> None:
+def test_gerritbot_defect_votes_never_fired_since_gerrit_has_other_labels() -> None:
     new = commented({"type": "Verified", "value": "-2", "oldValue": "0"})
     assert [line for _, line in new if line.startswith("Verification of a change to acme/widget failed: ")]
     old = commented({"type": "VRIF", "value": "-2"})

@@ -498,7 +498,7 @@ async def test_gerritlib_defect_a_dead_connection_was_held_for_ever(
     assert set(desk.events) == expected(gerrit, desk.settings)
 
 
-async def test_lines_wait_while_the_gate_cannot_store_them(tmp_path: Path) -> None:
+async def test_germqtt_defect_no_queue_for_what_cannot_be_passed_on_now(tmp_path: Path) -> None:
     world, desk = World(), Desk()
     desk.away = 3
     async with FakeGerrit() as gerrit, reading(gerrit, desk, tmp_path):

@@ -53,7 +53,7 @@ async def test_lines_are_heard_in_order_and_a_long_one_is_split(irc_port: int) -
     ada.socket.close()
 
 
-async def test_a_taken_nick_gets_a_tail_and_after_a_break_channels_are_joined_again(irc_port: int) -> None:
+async def test_gerritbot_defect_after_a_break_it_spoke_in_channels_that_it_had_not_joined_again(irc_port: int) -> None:
     ada = Irc(irc_port, "firehose")
     ada.hear(" 001 ")
     ada.send("JOIN #dev")
@@ -68,7 +68,7 @@ async def test_a_taken_nick_gets_a_tail_and_after_a_break_channels_are_joined_ag
     ada.socket.close()
 
 
-async def test_of_too_many_channels_the_one_silent_longest_is_left(irc_port: int) -> None:
+async def test_gerritbot_defect_of_too_many_channels_the_newest_was_left(irc_port: int) -> None:
     ada = Irc(irc_port, "ada")
     ada.hear(" 001 ")
     for name in ("#a", "#b", "#c"):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiomqtt
 import pytest
+from tests.journeys.reader import until
+from tests.servers.certificates import Authority
 
+from firehose.bus.engine import free_port
 from firehose.errors import Broken, GiveUp, TryLater
 from firehose.event import Event, Recorded, encode
 from firehose.plumbing.clock import now
@@ -63,9 +67,10 @@ async def connected(given: Outlet, ups: Ups) -> AsyncIterator[object]:
 
 async def received(broker: Mosquitto, given: Outlet, version: aiomqtt.ProtocolVersion) -> aiomqtt.Message:
     async with aiomqtt.Client("127.0.0.1", broker.port, protocol=version) as reader:
-        await reader.subscribe("#", qos=1)
+        await reader.subscribe("#", qos=2)
         async with connected(given, Ups()) as transport, asyncio.timeout(20):
-            assert await transport.send(render([event()], "", given)) == "acknowledged"  # type: ignore[attr-defined]
+            said = await transport.send(render([event()], "", given))  # type: ignore[attr-defined]
+            assert said == ("acknowledged" if given.settings.qos else "sent")
             return await anext(aiter(reader.messages))
 
 
@@ -139,12 +144,13 @@ def test_a_url_that_is_none_is_told(url: str) -> None:
         SINK.connect(outlet(url=url), Tools(secret=lambda _: b"", sign=lambda _: b"", now=now))
 
 
-async def published(broker: Mosquitto, count: int) -> str:
+async def published(broker: Mosquitto, count: int, **more: object) -> str:
     """What Mosquitto noted while a sink published so many events."""
-    given = outlet(url=f"mqtt://127.0.0.1:{broker.port}", client_id="the-sink")
+    given = outlet(url=f"mqtt://127.0.0.1:{broker.port}", client_id="the-sink", **more)
     async with connected(given, Ups()) as transport:
         for number in range(count):
-            await transport.send(render([event(id=str(number))], "", given))  # type: ignore[attr-defined]
+            told = event(id=str(number), subject=f"nova~{number}")
+            await transport.send(render([told], "", given))  # type: ignore[attr-defined]
     return await asyncio.to_thread(broker.log.read_text, errors="replace")
 
 
@@ -163,7 +169,47 @@ async def test_germqtt_defect_qos_0_by_default(mosquitto: Mosquitto) -> None:
     assert (await received(mosquitto, given, aiomqtt.ProtocolVersion.V5)).qos == 1
 
 
-async def test_germqtt_defect_no_tls_option() -> None:
+@contextmanager
+def listening(folder: Path, port: int, *lines: str) -> Iterator[Mosquitto]:
+    """A Mosquitto with another listener beside its plain one."""
+    broker = Mosquitto(folder, "".join(f"{line}\n" for line in (f"listener {port} 127.0.0.1", *lines)))
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+async def test_germqtt_defect_no_tls_option(tmp_path: Path) -> None:
+    port, own = free_port(), Authority(tmp_path / "own").issue("broker", "127.0.0.1")
+    with listening(tmp_path, port, f"certfile {own.certificate}", f"keyfile {own.key}") as broker:
+        given = outlet(url=f"mqtts://127.0.0.1:{port}", ca_file=str(own.authority))
+        assert (await received(broker, given, aiomqtt.ProtocolVersion.V5)).payload == DATA
+        # A broker that nobody vouches for gets nothing, not even a login.
+        strange = outlet(url=f"mqtts://127.0.0.1:{port}", ca_file=str(Authority(tmp_path / "other").certificate))
+        transport = SINK.connect(strange, Tools(secret=lambda _: b"", sign=lambda _: b"", now=now))
+        crew = Crew()
+        crew.start("transport", transport.run())
+        await asyncio.to_thread(until, lambda: "alert" in broker.log.read_text() or None, "the refusal")
+        await crew.stop()
     unreadable = outlet(url="mqtts://127.0.0.1", ca_file="/nowhere/ca.pem")
     with pytest.raises((Broken, OSError)):
         SINK.connect(unreadable, Tools(secret=lambda _: b"", sign=lambda _: b"", now=now))
+
+
+async def test_mqtt_statsd_defect_the_word_for_websockets_was_another(tmp_path: Path) -> None:
+    port = free_port()
+    with listening(tmp_path, port, "protocol websockets") as broker:
+        message = await received(broker, outlet(url=f"ws://127.0.0.1:{port}/mqtt"), aiomqtt.ProtocolVersion.V5)
+    assert message.payload == DATA
+
+
+@pytest.mark.parametrize("qos", [0, 1, 2])
+async def test_mqtt_statsd_defect_the_qos_that_was_set_was_ignored(qos: int, mosquitto: Mosquitto) -> None:
+    given = outlet(url=f"mqtt://127.0.0.1:{mosquitto.port}", qos=qos)
+    assert (await received(mosquitto, given, aiomqtt.ProtocolVersion.V5)).qos == qos
+
+
+async def test_mqtt_statsd_defect_a_connection_for_each_topic(mosquitto: Mosquitto) -> None:
+    noted = await published(mosquitto, 5, topic="lab/{subject}")
+    assert noted.count(" as the-sink ") == 1
