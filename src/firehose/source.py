@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
+from firehose.errors import Refused
 from firehose.event import Event
 from firehose.kinds import Kinds
-from firehose.wild import Wild
+from firehose.wild import Wild, decode
 
 MAX_BODY: Final = 1_048_576
 """Largest delivery, in bytes: 1 MiB."""
@@ -352,3 +353,15 @@ _KINDS: Final = Kinds("firehose.sources", "SOURCE", SourceKind, "source")
 load = _KINDS.load
 folders = _KINDS.folders
 kinds = _KINDS.words
+
+
+def word_in(field: str) -> Callable[[Delivery], str]:
+    """The `native_kind` of a service whose JSON says in one field what happened; "" when that cannot be read."""
+
+    def word(delivery: Delivery) -> str:
+        try:
+            return decode(delivery.body)[field].text("")
+        except Refused:
+            return ""
+
+    return word

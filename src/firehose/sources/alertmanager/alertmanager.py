@@ -143,14 +143,6 @@ def _truncated(body: Wild, group: str, given: Given) -> Iterator[Event]:
     )
 
 
-def native_kind(delivery: source.Delivery) -> str:
-    """The group's status, `firing` or `resolved`; "" when it cannot be read."""
-    try:
-        return decode(delivery.body)["status"].text("")
-    except Refused:
-        return ""
-
-
 SOURCE: Final = source.SourceKind(
     name="alertmanager",
     title="Alertmanager",
@@ -164,5 +156,5 @@ SOURCE: Final = source.SourceKind(
         source.Scheme("token", query="token"),
         source.Scheme("hmac-sha256", header="X-Grafana-Alerting-Signature"),
     ),
-    native_kind=native_kind,
+    native_kind=source.word_in("status"),
 )

@@ -123,14 +123,6 @@ def _data(body: Wild, whole: bytes) -> tuple[str, bytes]:
     return contenttype, bytes(members.get("data", msgspec.Raw(b"null")))
 
 
-def native_kind(delivery: source.Delivery) -> str:
-    """The event's type; "" when it cannot be read."""
-    try:
-        return decode(delivery.body)["type"].text("")
-    except Refused:
-        return ""
-
-
 SOURCE: Final = source.SourceKind(
     name="firehose",
     title="Another hub",
@@ -139,7 +131,7 @@ SOURCE: Final = source.SourceKind(
     read=read,
     kinds={"any event": "the same kind"},
     ignored={"stream": "the stream's own words: info, heartbeat, goodbye"},
-    native_kind=native_kind,
+    native_kind=source.word_in("type"),
     holds=holds,
     step=step,
     # A line is an envelope around a payload that was as large as any, and may have become base64.

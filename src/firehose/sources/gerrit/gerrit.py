@@ -14,9 +14,9 @@ from typing import Final
 import msgspec
 
 from firehose import subject as subjects
-from firehose.errors import Refused, UnknownKind
+from firehose.errors import UnknownKind
 from firehose.event import Event, fingerprint
-from firehose.source import Delivery, Ignored, Scheme, SourceKind, SshLines, Verdict
+from firehose.source import Delivery, Ignored, Scheme, SourceKind, SshLines, Verdict, word_in
 from firehose.sources.gerrit import payload, recovery, refs
 from firehose.sources.gerrit.kinds import CHANGES, IGNORED, KINDS, Spec
 from firehose.sources.gerrit.options import Settings, instance, login
@@ -55,14 +55,6 @@ def read(delivery: Delivery, settings: Settings) -> Verdict:
         )
         for event in found
     ]
-
-
-def native_kind(delivery: Delivery) -> str:
-    """Gerrit's word for the event; "" when it cannot be read."""
-    try:
-        return decode(delivery.body)["type"].text("")
-    except Refused:
-        return ""
 
 
 def _alias(event: Event, native: str) -> str:
@@ -212,7 +204,7 @@ SOURCE: Final = SourceKind(
     kinds=KINDS,
     ignored=IGNORED,
     schemes=(Scheme("token", header="x-firehose-token", query="token"),),
-    native_kind=native_kind,
+    native_kind=word_in("type"),
     lines=lines,
     missed=recovery.missed,
     recovered=recovery.recovered,

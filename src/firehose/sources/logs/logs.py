@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from firehose import source, subject
-from firehose.errors import Refused, UnknownKind
+from firehose.errors import UnknownKind
 from firehose.event import Event
 from firehose.wild import Wild, decode
 
@@ -174,14 +174,6 @@ def _refs(*refs: str) -> tuple[str, ...]:
     return tuple(subject.escape(ref) for ref in refs if ref)
 
 
-def native_kind(delivery: source.Delivery) -> str:
-    """What the digest tells; "" when it cannot be read."""
-    try:
-        return decode(delivery.body)["what"].text("")
-    except Refused:
-        return ""
-
-
 SOURCE: Final = source.SourceKind(
     name="logs",
     title="Logs",
@@ -190,7 +182,7 @@ SOURCE: Final = source.SourceKind(
     read=read,
     kinds=KINDS,
     ignored={},
-    native_kind=native_kind,
+    native_kind=source.word_in("what"),
     door=lambda settings: settings.listen,
     guess=lambda body, _name: {"content-type": DIGEST} if body["what"].text("") in KINDS else {},
 )

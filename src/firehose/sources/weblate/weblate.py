@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from firehose import source, subject
-from firehose.errors import Refused, UnknownKind
+from firehose.errors import UnknownKind
 from firehose.event import Event, fingerprint, line
 from firehose.sources.weblate.kinds import ACTIONS, FAILURES, IGNORED
 from firehose.wild import Wild, decode
@@ -91,14 +91,6 @@ def _link(url: Wild, home: str) -> str:
     return f"{home}{text}" if text.isprintable() and " " not in text else home
 
 
-def native_kind(delivery: source.Delivery) -> str:
-    """Weblate's word for the change; "" when it cannot be read."""
-    try:
-        return decode(delivery.body)["action"].text("")
-    except Refused:
-        return ""
-
-
 SOURCE: Final = source.SourceKind(
     name="weblate",
     title="Weblate",
@@ -108,5 +100,5 @@ SOURCE: Final = source.SourceKind(
     kinds={action: kind for action, (kind, _) in sorted(ACTIONS.items())},
     ignored=IGNORED,
     schemes=(source.Scheme("standard"),),
-    native_kind=native_kind,
+    native_kind=source.word_in("action"),
 )
