@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
 
+from firehose import settings
 from firehose.__main__ import main
 from firehose.ops import reference
 
@@ -53,6 +55,23 @@ def test_links_lead_somewhere(page: Path) -> None:
         if path and "://" not in path and not path.startswith(("mailto:", "/")) and not (page.parent / path).exists():
             broken.append(target)
     assert broken == []
+
+
+EXAMPLES = [
+    (f"{page.parent.name} {number}", text)
+    for page in sorted((ROOT / "src").rglob("s[io]*s/*/README.md"))
+    for number, text in enumerate(re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.M | re.S), 1)
+]
+
+
+@pytest.mark.parametrize("text", [text for _, text in EXAMPLES], ids=[name for name, _ in EXAMPLES])
+def test_mqtt_statsd_defect_what_its_page_showed_was_not_what_it_took(text: str) -> None:
+    given = tomllib.loads(text)
+    declared = given.get("sources", {})
+    for own in declared.values():
+        own.pop("schemas", None)  # of files that are not here
+    others = {login["source"]: {"kind": "inbox"} for login in given.get("mqtt", {}).get("logins", ())}
+    assert settings.build({**given, "sources": {**others, **declared}})
 
 
 def commands(path: str, command: click.Command) -> list[tuple[str, click.Command]]:

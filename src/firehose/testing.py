@@ -185,7 +185,7 @@ StartHub = Callable[..., HubProcess]
 
 
 class Mosquitto:
-    """A real broker on a port of its own; it keeps sessions over `stop` and `start`. `log` is its file; `more`: lines for
+    """A real broker on a port of its own; it keeps sessions over `stop` and `start`. `log` is its file. more: lines of
     its configuration."""
 
     def __init__(self, folder: Path, more: str = "") -> None:

@@ -92,3 +92,17 @@ def test_bug_mail_and_webhooks_arrive_and_nothing_is_lost_or_doubled(
     assert found[0]["link"] == "https://bugs.launchpad.net/bugs/2100001"
     assert "lumen.example" not in json.dumps([event["data"] for event in found])
     assert "Overflow in libfoo" not in json.dumps(search(hub, "source:launchpad", 8))
+
+
+def test_lpmqtt_defect_mail_of_others_was_looked_at_for_ever(start_hub: StartHub, dovecot: Dovecot) -> None:
+    dovecot.put(mail("mail__not-launchpad"), mail("mail_bug__new"))
+    environ = {"HOOK_SECRET": SECRET, "IMAP_SECRET": PASSWORD}
+    hub = start_hub(SETTINGS.format(port=dovecot.port, user=USER), environ=environ)
+    search(hub, "source:launchpad")
+    assert source(hub, "launchpad")["verdicts"]["ignored"] == 1
+    hub.stop()
+    hub.start(environ)
+    dovecot.put(mail("mail_bug__comment"))
+    search(hub, "source:launchpad", 2)
+    verdicts = source(hub, "launchpad")["verdicts"]  # counted from this start on
+    assert (verdicts["event"], verdicts["ignored"], verdicts["duplicate"]) == (1, 0, 0)

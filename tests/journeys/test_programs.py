@@ -77,15 +77,14 @@ def test_a_registry_server_tells_of_an_image(start_hub: StartHub, receiver: Rece
         "http": {"addr": f"127.0.0.1:{port}"}, "notifications": {"endpoints": [endpoint]},
     }))  # fmt: skip
     url, blob = f"http://127.0.0.1:{port}/v2", b"{}"
-    about = {"size": len(blob), "digest": f"sha256:{hashlib.sha256(blob).hexdigest()}"}
+    digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
     media = "application/vnd.docker.distribution.manifest.v2+json"
-    image = {"mediaType": "application/vnd.docker.container.image.v1+json", **about}
+    image = {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(blob), "digest": digest}
     manifest = json.dumps({"schemaVersion": 2, "mediaType": media, "config": image, "layers": []}).encode()
     with running(f"{url}/", "docker-registry", "serve", config), listening(hub, "events/images/#") as reader:
-        upload = httpx.post(f"{url}/lumen/atlas/blobs/uploads/").headers["location"]
-        httpx.put(
-            upload, params={**httpx.URL(upload).params, "digest": about["digest"]}, content=blob
-        ).raise_for_status()
+        upload = httpx.URL(httpx.post(f"{url}/lumen/atlas/blobs/uploads/").headers["location"])
+        done = upload.copy_merge_params({"digest": digest})
+        httpx.put(done, content=blob).raise_for_status()
         pushed = httpx.put(f"{url}/lumen/atlas/manifests/2.1", content=manifest, headers={"content-type": media})
         pushed.raise_for_status()
         (told,) = search(hub, "source:images")
