@@ -139,10 +139,13 @@ def test_without_a_hub_the_play_goes_on_and_the_next_run_brings_what_was_missed(
     assert "out of disk" in done.stdout
     assert "the hub is away" in done.stderr
     assert list(controller.spool.glob("*.json"))
+    (controller.spool / "0-0-00000.json").write_text("[]")  # oldest of all, and nothing that the hub takes
     hub = start_hub(SETTINGS)
     token = controller.folder / "token"
     token.write_text(hub.token("publish:ansible"))
-    controller.run(url=f"{hub.url}/in/ansible", token_file=str(token))
+    done = controller.run(url=f"{hub.url}/in/ansible", token_file=str(token))
+    assert "is no longer sent" in " ".join(done.stderr.split())
+    assert [file.name for file in controller.spool.iterdir()] == ["0-0-00000.refused"]
     first, second = search(hub, "kind:pipelinerun.finished", 2)
     assert len(graph(hub, first["subject"])) == len(graph(hub, second["subject"])) == 17
     assert not list(controller.spool.glob("*.json"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.journeys.reader import listening, search, source, until
+from tests.journeys.reader import everywhere, listening, search, sink, source, until
+from tests.servers.hook import Receiver
 
 from firehose.source import MAX_BODY
 from firehose.testing import HubProcess, StartHub
@@ -50,11 +51,11 @@ def plain(event: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in event.items() if name not in ("sequence", "recordedtime", "topic")}
 
 
-def test_a_mirror_has_every_event_once_though_both_are_killed(start_hub: StartHub) -> None:
+def test_a_mirror_has_every_event_once_though_both_are_killed(start_hub: StartHub, receiver: Receiver) -> None:
     upstream = start_hub(INBOX, name="upstream")
     sender = Sender(upstream, "https://ci.lumen.example")
     sender.send(0, 300)
-    mirror = start_hub(FOLLOW.format(name="up", url=upstream.url), name="mirror")
+    mirror = start_hub(FOLLOW.format(name="up", url=upstream.url) + sink(receiver), name="mirror")
     with listening(mirror, "events/up/pipelinerun/finished/lumen/#") as reader:
         assert numbers(mirror, "source:up", 300) == list(range(300))
         sender.send(300, 50)
@@ -62,7 +63,11 @@ def test_a_mirror_has_every_event_once_though_both_are_killed(start_hub: StartHu
         reader.wait(1, id="349")
     ours, theirs = (search(hub, "subject:build/3 -kind:incident.*", 50) for hub in (mirror, upstream))
     assert list(map(plain, ours)) == list(map(plain, theirs))
-    assert ours[0]["refs"] == "build/3 commit/3f1d6c0e"
+    (last,) = search(mirror, "id:349")
+    assert everywhere(last, reader, receiver) == (
+        "pipelinerun.finished", "lumen/atlas", "mira", "build 349 succeeded", "https://ci.lumen.example/349",
+        "build/6 commit/3f1d6c0e",
+    )  # fmt: skip
 
     # The largest payload that a hub takes comes in a line that is larger.
     large = {"specversion": "1.0", "id": "large", "source": "https://ci.lumen.example", "type": "org.lumen.log.kept",

@@ -96,7 +96,11 @@ BATCH_SECONDS = 0.5
 
 
 class Rejected(Exception):
-    """The hub will not take this, now or later."""
+    """The hub will not take this, now or later. login: it would, from somebody else."""
+
+    def __init__(self, text: str, login: bool = False) -> None:
+        super().__init__(text)
+        self.login = login
 
 
 class Sender(threading.Thread):
@@ -143,7 +147,13 @@ class Sender(threading.Thread):
             try:
                 self._send(file.read_bytes())
                 file.unlink()
-            except (OSError, Rejected):
+            except Rejected as error:
+                if error.login:
+                    break
+                # It must not be in the way of those behind it; somebody may want to look at it.
+                self._warn(f"firehose: {error}; {file} is no longer sent")
+                file.rename(file.with_suffix(".refused"))
+            except OSError:
                 break
         while True:
             if not self._unsent:
@@ -220,7 +230,8 @@ def by_http(url: str, token: str, ca_file: str) -> Any:
         except urllib.error.HTTPError as error:
             if error.code in (408, 425, 429) or error.code >= 500:
                 raise OSError(str(error)) from None
-            raise Rejected(f"{url} answered {error.code}: {error.read(400).decode('utf-8', 'replace')}") from None
+            said = error.read(400).decode("utf-8", "replace")
+            raise Rejected(f"{url} answered {error.code}: {said}", login=error.code in (401, 403)) from None
 
     return send
 
