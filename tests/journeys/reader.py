@@ -61,9 +61,13 @@ def listening(hub: HubProcess | int, *filters: str) -> Iterator[Reader]:
     """Subscribed at QoS 1 before the body runs. hub: whose MQTT port, or the port of any broker."""
     reader, ready = Reader(), threading.Event()
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"journey-{uuid.uuid4().hex[:8]}")
-    client.on_message = lambda _client, _data, message: reader.got.append((message.topic, message.payload))
+
+    def connected(*_: Any) -> None:
+        client.subscribe([(filter_, 1) for filter_ in filters or ("#",)])
+
+    client.on_message = lambda _client, _data, message: reader.got.append((message.topic, bytes(message.payload)))
     client.on_subscribe = lambda *_: ready.set()
-    client.on_connect = lambda *_: client.subscribe([(filter_, 1) for filter_ in filters or ("#",)])
+    client.on_connect = connected
     client.connect("127.0.0.1", hub if isinstance(hub, int) else hub.mqtt_port)
     client.loop_start()
     try:
