@@ -17,7 +17,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -180,6 +180,14 @@ class HubProcess:
         """The end of the hub's log."""
         return "\n".join(line[-600:] for line in self.log.read_text(errors="replace").splitlines()[-lines:])
 
+    def account(self) -> str:
+        """What the hub says of its sources now, and the end of its log without what only debugging wants."""
+        told = []
+        with suppress(OSError, ValueError, KeyError):
+            told = [json.dumps(source)[:600] for source in self.get("/v1/sources")["sources"]]
+        log = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join([*told, *[line[:600] for line in log if '"level": "debug"' not in line][-60:]])
+
 
 StartHub = Callable[..., HubProcess]
 
@@ -231,10 +239,23 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     broker.stop()
 
 
+_HUBS = pytest.StashKey[list[HubProcess]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed shows what its hubs say."""
+    report = yield
+    if report.failed:
+        for hub in item.stash.get(_HUBS, []):
+            report.sections.append((f"hub {hub.folder.name}", hub.account()))
+    return report
+
+
 @pytest.fixture
-def start_hub(tmp_path: Path) -> Iterator[StartHub]:
+def start_hub(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StartHub]:
     """Start real hubs: `start_hub(settings="[sources.x] …", name="a", environ={…})`. All are stopped at the end."""
-    hubs: list[HubProcess] = []
+    hubs = request.node.stash[_HUBS] = []
 
     def start(settings: str = "", *, name: str = "hub", environ: Mapping[str, str] | None = None) -> HubProcess:
         hub = HubProcess(tmp_path / name, settings)

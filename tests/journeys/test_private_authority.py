@@ -87,9 +87,7 @@ def test_mail_is_read_from_the_server_that_the_authority_names(
     kept_out(hub, "stripped", "starttls")
     kept_out(hub, "nofile", "no such file")
     # The two that were let in, each again when Dovecot was busy with the other: nobody else said a password.
-    lost = [row for row in hub.log.read_text().splitlines() if '"not connected"' in row]
-    again = [row for row in lost if '"starttls"' in row or '"implicit"' in row]
-    assert 2 <= logins(tls_dovecot) - before <= 2 + len(again)
+    assert 2 <= logins(tls_dovecot) - before <= 2 + len(breaks(hub, "starttls", "implicit"))
     assert logins(dovecot) == 1
 
 
@@ -118,7 +116,6 @@ def test_a_queue_is_consumed_from_the_broker_that_the_authority_names(
     start_hub: StartHub, broker: tuple[RabbitMQ, int, Path]
 ) -> None:
     server, port, ca = broker
-    before = entries(server)
     hub = start_hub(
         queue("good", f"amqps://guest@localhost:{port}/", ca)
         + queue("othername", f"amqps://guest@127.0.0.1:{port}/", ca)
@@ -133,10 +130,17 @@ def test_a_queue_is_consumed_from_the_broker_that_the_authority_names(
     kept_out(hub, "othername", "mismatch")
     kept_out(hub, "unknown", "self-signed certificate in certificate chain")
     kept_out(hub, "nofile", "certificates cannot be used")
-    # The one that was let in, and the test's own publishing.
-    assert entries(server) == before + 2
+    # The one that was let in, and again where the broker was busy: nobody else said a password.
+    assert 1 <= entries(server, port) <= 1 + len(breaks(hub, "good"))
 
 
-def entries(server: RabbitMQ) -> int:
-    """How often somebody logged in."""
-    return (server.folder / "rabbitmq.log").read_text().count("authenticated and granted access to vhost")
+def entries(server: RabbitMQ, port: int) -> int:
+    """How often somebody logged in at a port."""
+    log = (server.folder / "rabbitmq.log").read_text().splitlines()
+    return sum(f":{port})" in row and "authenticated and granted access to vhost" in row for row in log)
+
+
+def breaks(hub: HubProcess, *names: str) -> list[str]:
+    """The lines of the hub's log about connections of sources that ended, or never were."""
+    log = [row for row in hub.log.read_text().splitlines() if '"not connected"' in row]
+    return [row for row in log if any(f'"{name}"' in row for name in names)]
