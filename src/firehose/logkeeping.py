@@ -32,6 +32,7 @@ from firehose.fleet.logs.book import Book
 from firehose.fleet.logs.desk import Desk
 from firehose.intake.inbound_nats import Deliver
 from firehose.plumbing import collector, log, metrics
+from firehose.plumbing.child import step_back
 from firehose.plumbing.clock import Now, now
 from firehose.plumbing.tasks import Crew
 from firehose.source import Delivery
@@ -267,7 +268,7 @@ async def main() -> int:
     job = msgspec.json.decode(line, type=Job)
     log.configure(job.log, json=not job.terminal)
     os.set_blocking(1, False)
-    os.nice(NICE)
+    step_back(NICE)
     if sys.platform == "linux":
         # Nobody who was waked is kept waiting until our slice of time is over.
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -29,6 +29,7 @@ from firehose.history.open import open_store
 from firehose.history.reader import Reader
 from firehose.history.recorder import Recorder
 from firehose.plumbing import collector, log
+from firehose.plumbing.child import step_back
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
 from firehose.settings import History
@@ -106,7 +107,7 @@ async def main() -> int:
     job = msgspec.json.decode(line, type=Job)
     log.configure(job.log, json=not job.terminal)
     os.set_blocking(1, False)
-    os.nice(NICE)
+    step_back(NICE)
     crew = Crew()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -93,6 +94,17 @@ class Child:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def step_back(nice: int) -> None:
+    """Let everybody else go first where cores are short, by so much (see nice(2)).
+
+    A session of its own is a scheduling group of its own on Linux, and `nice` counts within a group only: without the
+    second line a child at 19 had as much of a core as the hub (sched(7), "The autogroup feature"; where systemd has
+    put the hub into a control group, the first line is enough and the second does nothing)."""
+    os.nice(nice)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))
 
 
 def die_with_parent() -> None:
