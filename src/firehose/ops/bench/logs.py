@@ -26,7 +26,7 @@ from firehose.ops.bench.stand import Heard, Stand, hub, pause, request
 
 READERS: Final = 10
 LINES: Final = 50_000
-ROUNDS: Final = 2
+ROUNDS: Final = 3
 MINUTE: Final = 60
 AHEAD: Final = 2.0
 """Seconds that the flood runs before the latency is measured."""
@@ -108,4 +108,4 @@ def counted(stand: Stand) -> int:
     return int(total["lines"])
 
 
-MEASURES: Final = (Measure("log-flood", "the stream's latency beside 50,000 log lines a second", 280, run),)
+MEASURES: Final = (Measure("log-flood", "the stream's latency beside 50,000 log lines a second", 400, run),)
