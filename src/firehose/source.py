@@ -33,7 +33,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     `source` is the source's name in the settings; `headers` have lower-case names; `topic` is set when it came over
     MQTT or NATS (below `in/<source>/` or the sender's own topic); `received` is our clock, never part of an id;
     `channel` says how it came: `webhook`, `ssh`, `mqtt`, `nats`, `poll`, `imap`, `amqp`, `zookeeper`, `again`
-    (re-injected), `explain`.
+    (re-injected), `explain`. `known`: answers to the source's `lookups`, by what they are about, as far as they came.
     """
 
     source: str
@@ -42,6 +42,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     topic: str = ""
     channel: str = "webhook"
+    known: Mapping[str, bytes] = msgspec.field(default_factory=dict)
 
 
 class Ignored(msgspec.Struct, frozen=True):
@@ -109,6 +110,7 @@ class Request:
     `headers` may hold `{secret}`; `user` asks for HTTP basic authentication with that secret as the password.
     `secret` names it in the settings (`<secret>_file` or `<secret>_env`).
     `way` groups requests that together are one way to recover a gap; ways are tried in order until one answers.
+    `keep`: how many seconds the answer to a lookup holds.
     """
 
     url: str
@@ -117,6 +119,7 @@ class Request:
     way: str = ""
     user: str = ""
     secret: str = "secret"
+    keep: float = 3_600.0
 
 
 @dataclass(frozen=True)
@@ -320,7 +323,10 @@ class SourceKind:
     lines: the long SSH connection to hold, if its settings ask for one; holds: the same for any other protocol.
     step: what a line does to the cursor (opaque text, the source's own). Pure; a line that is no JSON leaves it.
     missed: the requests that bring back what a gap may have swallowed; recovered: the deliveries in an answer;
-    more: the request for an answer's next page, None at the end. most: bytes of its largest delivery, for a connection
+    more: the request for an answer's next page, None at the end.
+    lookups: requests whose answers say what a delivery names by number only, each with `about`; asked again with what
+    came, until nothing new is wanted. The answers are kept for a while; without them the delivery is read all the same.
+    most: bytes of its largest delivery, for a connection
     whose deliveries hold more than a payload.
     door: `host:port` of a door of its own, in another process, for more deliveries than the hub's could take; the
     hub's `/in/<source>` passes requests with a token on to it.
@@ -345,6 +351,7 @@ class SourceKind:
     recovered: Callable[[Request, bytes, Any], Sequence[bytes]] | None = None
     step: Callable[[bytes, str], Step] | None = None
     more: Callable[[Request, bytes, Any], Request | None] | None = None
+    lookups: Callable[[Delivery, Any], Sequence[Request]] | None = None
     most: int = MAX_BODY
     door: Callable[[Any], str] | None = None
 

@@ -18,7 +18,7 @@ SAMPLES = Path(sources.__file__).parent / "sources" / "storyboard" / "samples"
 QUEUE = """
 [sources.storyboard]
 kind = "storyboard"
-url = "https://stories.lumen.example"
+url = "{api}"
 amqp = "{url}"
 amqp_secret_env = "AMQP_SECRET"
 all_stories_public = true
@@ -30,6 +30,17 @@ def sample(name: str) -> Any:
     return json.loads((SAMPLES / f"{name}.json").read_text())
 
 
+def names(server: FeedServer) -> None:
+    """What the API says of the numbers in the samples."""
+    answers = {
+        "users/7": {"id": 7, "full_name": "Mira Novák", "email": "mira@lumen.example"},
+        "tasks/9": {"id": 9, "story_id": 425, "project_id": 3},
+        "tasks?story_id=425&limit=500": [{"id": 9, "project_id": 3}, {"id": 10, "project_id": 3}],
+        "projects/3": {"id": 3, "name": "lumen/atlas"},
+    }
+    server.documents |= {f"/api/v1/{path}": json.dumps(answer).encode() for path, answer in answers.items()}
+
+
 def publish(server: RabbitMQ, *names: str) -> None:
     for name in names:
         body = sample(name)
@@ -37,10 +48,11 @@ def publish(server: RabbitMQ, *names: str) -> None:
 
 
 def test_notifications_arrive_and_wait_while_the_hub_is_away(
-    start_hub: StartHub, rabbitmq: RabbitMQ, receiver: Receiver
+    start_hub: StartHub, rabbitmq: RabbitMQ, receiver: Receiver, feed_server: FeedServer
 ) -> None:
     environ = {"AMQP_SECRET": "guest"}
-    hub = start_hub(QUEUE.format(url=rabbitmq.url) + sink(receiver), environ=environ)
+    names(feed_server)
+    hub = start_hub(QUEUE.format(url=rabbitmq.url, api=feed_server.url) + sink(receiver), environ=environ)
     until(lambda: True if source(hub, "storyboard")["connection"].startswith("AMQP") else None, "the queue")
     with listening(hub, "events/storyboard/#", "storyboard/#") as reader:
         publish(rabbitmq, "story_created__amqp", "story__private", "task_priority_changed__amqp", "subscription__plain")
@@ -53,9 +65,9 @@ def test_notifications_arrive_and_wait_while_the_hub_is_away(
         ("ticket.created", "story/425"), ("ticket.updated", "task/9"), ("project.updated", "project/3"),
     ]  # fmt: skip
     assert everywhere(search(hub, "subject:task/9")[0], reader, receiver) == (
-        "ticket.updated", "", "",
-        "User 7 changed the priority of task 9 of story 425 from medium to high: Lock the cache",
-        "https://stories.lumen.example/#!/story/425", "story/425 person/7",
+        "ticket.updated", "lumen/atlas", "Mira Novák",
+        "Mira Novák changed the priority of task 9 of story 425 from medium to high: Lock the cache",
+        f"{feed_server.url}/#!/story/425", "story/425 project/3 person/7",
     )  # fmt: skip
     verdicts = source(hub, "storyboard")["verdicts"]
     assert (verdicts["ignored"], verdicts["unknown"], verdicts["refused"]) == (1, 1, 1)
@@ -77,12 +89,16 @@ def test_the_timeline_is_read_by_cursor_over_pages(start_hub: StartHub, feed_ser
             path = f"/api/v1/events?sort_field=id&sort_dir=desc&limit=100&offset={offset}"
             feed_server.documents[path] = json.dumps(items[offset : offset + 100]).encode()
 
+    names(feed_server)
     serve(1, 2)
     hub = start_hub(API.format(url=feed_server.url))
     assert len(search(hub, "source:storyboard", 2)) == 2
     serve(*range(1, 251))
     found = search(hub, "source:storyboard", 250)
     assert [event["id"] for event in found] == [f"timeline_event/{number}" for number in range(1, 251)]
+    assert {(event["project"], event["actor"]) for event in found} == {("lumen/atlas", "Mira Novák")}
+    asked = [path for path, *_ in feed_server.asked if "/users/" in path]
+    assert asked == ["/api/v1/users/7"]
     hub.stop()
     serve(*range(1, 261))
     hub.start()

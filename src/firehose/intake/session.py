@@ -20,6 +20,7 @@ from firehose.errors import Refused, SlowDown, TryLater
 from firehose.event import Event
 from firehose.intake import watch
 from firehose.intake.instance import Instance
+from firehose.intake.lookups import Lookups
 from firehose.intake.poll import Fetch
 from firehose.intake.watch import State
 from firehose.plumbing.backoff import delays
@@ -74,6 +75,7 @@ class Session:
         self._state = State()
         self._saved: tuple[State, float] = (State(), 0.0)
         self._heard = now()
+        self._lookups = Lookups(instance.kind, instance.settings, doors.fetch) if instance.kind.lookups else None
 
     def _waits(self) -> Iterator[float]:
         return delays(self._pace.first, self._pace.most)
@@ -85,7 +87,7 @@ class Session:
         """Hand all to the gate at once, so that they share its batches; what it cannot take now comes again, in
         order. What it refuses is in quarantine and counted."""
         waits = delays(first=0.2, most=5.0)
-        waiting = list(deliveries)
+        waiting = list(deliveries) if self._lookups is None else await self._lookups.fill(deliveries)
         while waiting:
             results = await asyncio.gather(*map(self._doors.deliver, waiting), return_exceptions=True)
             for result in results:

@@ -8,10 +8,11 @@ become events only when the operator says that none is; what the REST API shows 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from firehose import source, subject
+from firehose import event, source, subject
 from firehose.errors import Refused, UnknownKind
 from firehose.event import Event, fingerprint
 from firehose.sources.storyboard.kinds import CLOSED, IGNORED, KINDS, TIMELINE
@@ -27,7 +28,8 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
 
     amqp: `amqp(s)://user@host/vhost` of its RabbitMQ, "" for none. amqp_secret_file, amqp_secret_env: the password.
     amqp_ca_file: the authorities of the broker, "" for the system's. amqp_queue: the hub's own queue.
-    all_stories_public: there are no private stories in this StoryBoard.
+    all_stories_public: there are no private stories in this StoryBoard. names: ask the API at `url` what people and
+    projects are called, which StoryBoard's messages only number.
     """
 
     url: str = "https://storyboard.openstack.org"
@@ -39,6 +41,7 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     amqp_queue: str = "firehose"
     amqp_exchange: str = "storyboard"
     all_stories_public: bool = False
+    names: bool = True
 
 
 def holds(settings: Settings) -> source.Hold:
@@ -77,6 +80,75 @@ def step(line: bytes, cursor: str) -> source.Step:
     return source.Step(str(max(number, last)), fresh=number > last)
 
 
+def lookups(delivery: source.Delivery, settings: Settings) -> Sequence[source.Request]:
+    """Who did it, and the project of the task, or the one that all tasks of the story belong to."""
+    if not settings.names:
+        return ()
+    body = decode(delivery.body)
+    item = body if body["event_type"].present else body["resource_after"]
+    if body["resource"].text("timeline_event") != "timeline_event":
+        return _asked(settings, {_user(body): 3_600.0})
+    if not item.is_object() or item["event_type"].text("") in IGNORED:
+        return ()
+    if not (settings.all_stories_public or settings.audience) and item is not body:
+        return ()
+    task, story = _number(item, "task"), _number(item, "story")
+    # More tasks may be added to a story soon after the first.
+    work = {_work(task, story): 600.0 if task else 60.0} if task or story else {}
+    projects = {f"projects/{number}": 3_600.0 for number in _projects(delivery, *work)}
+    return _asked(settings, {_user(item): 3_600.0} | work | projects)
+
+
+def _asked(settings: Settings, wanted: dict[str, float]) -> list[source.Request]:
+    api = f"{settings.url.rstrip('/')}/api/v1"
+    return [source.Request(f"{api}/{about}", about=about, keep=keep) for about, keep in wanted.items() if about]
+
+
+def _user(item: Wild) -> str:
+    author = item["author_id"].word("")
+    return f"users/{author}" if author.isalnum() else ""
+
+
+def _number(item: Wild, noun: str) -> str:
+    found = item[f"{noun}_id"].word("") or _info(item["event_info"])[f"{noun}_id"].word("")
+    return found if found.isalnum() else ""
+
+
+def _work(task: str, story: str) -> str:
+    """What to ask for the project of a task, or of a story, which is that of all its tasks."""
+    return f"tasks/{task}" if task else f"tasks?story_id={story}&limit=500"
+
+
+def _answer(delivery: source.Delivery, about: str) -> Any:
+    """What the API said, as it is; None where it said nothing. It is no part of the delivery: what cannot be read in
+    there puts nothing into the quarantine."""
+    try:
+        return json.loads(delivery.known.get(about, b"null"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _projects(delivery: source.Delivery, work: str = "") -> list[str]:
+    """The number of the one project that tasks belong to; empty when they belong to several."""
+    answer = _answer(delivery, work)
+    tasks = answer if isinstance(answer, list) else [answer]
+    found = {str(task.get("project_id", "")) for task in tasks if isinstance(task, dict)}
+    return sorted(found) if len(found) == 1 and all(number.isalnum() for number in found) else []
+
+
+def _called(delivery: source.Delivery, about: str, field: str) -> str:
+    answer = _answer(delivery, about)
+    name = answer.get(field) if isinstance(answer, dict) else None
+    return event.line(name) if isinstance(name, str) else ""
+
+
+def _project_of(delivery: source.Delivery, task: str, story: str) -> tuple[str, str]:
+    """Number and name of the project that something is about; empty where nobody told."""
+    for number in _projects(delivery, _work(task, story)):
+        return number, _called(delivery, f"projects/{number}", "name")
+    return "", ""
+
+
 def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
     """What a notification or a timeline event means."""
     body = decode(delivery.body)
@@ -113,7 +185,9 @@ def _timeline(item: Wild, delivery: source.Delivery, settings: Settings, alias: 
     tags = " ".join(tag.text("") for tag in info["tags"].each()) if info["tags"].is_list() else info["tags"].word("")
     said = "".join(words).format(**numbers, **parts, tags=tags)
     author = item["author_id"].word("")
+    actor = _called(delivery, f"users/{author}", "full_name")
     story = numbers["story"]
+    number, project = _project_of(delivery, _number(item, "task"), _number(item, "story"))
     return [
         Event(
             id=f"timeline_event/{item['id'].word()}",
@@ -122,11 +196,14 @@ def _timeline(item: Wild, delivery: source.Delivery, settings: Settings, alias: 
             kind=kind,
             subject=_subject(about, numbers[about]),
             time=item["created_at"].moment() or delivery.received,
-            summary=f"User {author or 'somebody'} {said}" + (f": {title}" if title else ""),
+            project=project,
+            actor=actor,
+            summary=f"{actor or f'User {author}' if author else 'Somebody'} {said}" + (f": {title}" if title else ""),
             link=_link(settings, story, numbers),
             outcome="success" if kind == "ticket.closed" and parts["new_status"] == "merged" else "",
             refs=tuple(
                 [_subject(noun, numbers[noun]) for noun in _NOUNS if numbers[noun] and noun != about]
+                + ([f"project/{number}"] if number else [])
                 + ([f"person/{subject.escape(author)}"] if author else [])
             ),
             data=delivery.body,
@@ -168,6 +245,8 @@ def _project(resource: str, body: Wild, delivery: source.Delivery, settings: Set
     sub = body["sub_resource"].text("")
     done = "updated" if sub else _DONE[method]
     noun = resource.replace("_", "")
+    author = body["author_id"].word("")
+    actor = _called(delivery, f"users/{author}", "full_name")
     return Event(
         # The service gives no id and no time of its own for these.
         id=fingerprint(delivery.body),
@@ -177,7 +256,8 @@ def _project(resource: str, body: Wild, delivery: source.Delivery, settings: Set
         subject=f"{noun}/{subject.escape(number)}",
         time=after["updated_at"].moment() or after["created_at"].moment() or delivery.received,
         project=name if resource == "project" and name != number else "",
-        summary=f"User {body['author_id'].word('somebody')} {done} {resource.replace('_', ' ')} {name}",
+        actor=actor,
+        summary=f"{actor or f'User {author}' if author else 'Somebody'} {done} {resource.replace('_', ' ')} {name}",
         link=f"{settings.url.rstrip('/')}/#!/{resource}/{number}" if number.isalnum() else "",
         data=delivery.body,
         alias=_original(body),
@@ -216,5 +296,6 @@ SOURCE: Final = source.SourceKind(
     holds=holds,
     recovered=recovered,
     more=more,
+    lookups=lookups,
     step=step,
 )

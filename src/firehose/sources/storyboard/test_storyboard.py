@@ -127,3 +127,51 @@ def test_the_shared_notifications_are_read(shared: Path) -> None:
 def test_the_shared_timeline_is_read(shared: Path) -> None:
     page = json.loads((shared / "samples" / "storyboard" / "events_get_all.json").read_text())["response"]["body"]
     assert [read(item).kind for item in page] == ["ticket.created"] * len(page)
+
+
+def named(name: str, **answers: object) -> source.Delivery:
+    """A sample with what the API said."""
+    known = {about: json.dumps(answer).encode() for about, answer in answers.items()}
+    return source.Delivery(source="storyboard", body=json.dumps(sample(name)).encode(), received=NOW, known=known)
+
+
+def settings(**own: Any) -> Any:
+    return STORYBOARD.settings(kind="storyboard", url="https://stories.lumen.example/", **own)
+
+
+def told(delivery: source.Delivery) -> Event:
+    found = STORYBOARD.read(delivery, settings())
+    assert not isinstance(found, source.Ignored)
+    return found[0]
+
+
+def asked(delivery: source.Delivery, **own: Any) -> list[str]:
+    assert STORYBOARD.lookups is not None
+    return [one.url for one in STORYBOARD.lookups(delivery, settings(**own))]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "project"),
+    [
+        ([{"project_id": 3}, {"project_id": 3}], "lumen/atlas"),
+        ([{"project_id": 3}, {"project_id": 4}], ""),
+        ([], ""),
+        ("no list", ""),
+        ([{"project_id": {"x": 1}}], ""),
+    ],
+)
+def test_a_story_belongs_to_the_project_of_all_its_tasks(tasks: object, project: str) -> None:
+    answers = {"tasks?story_id=425&limit=500": tasks, "projects/3": {"name": "lumen/atlas"}}
+    event = told(named("user_comment__rest", **answers))
+    assert (event.project, event.actor) == (project, "")
+    assert ("project/3" in event.refs) == bool(project)
+
+
+def test_people_are_asked_for_by_number_and_nothing_that_may_be_private() -> None:
+    api = "https://stories.lumen.example/api/v1"
+    assert asked(named("user_comment__rest")) == [f"{api}/users/7", f"{api}/tasks?story_id=425&limit=500"]
+    assert asked(named("task_priority_changed__amqp"), all_stories_public=True) == [f"{api}/users/7", f"{api}/tasks/9"]
+    assert asked(named("story_created__amqp")) == []
+    assert asked(named("user_comment__rest"), names=False) == []
+    event = told(named("project__renamed", **{"users/7": {"full_name": "Mira"}}))
+    assert (event.actor, event.summary) == ("Mira", "Mira updated project lumen/atlas")
