@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import zlib
 from pathlib import Path
@@ -35,7 +36,7 @@ def request(state: str, at: float, **more: Any) -> dict[str, Any]:
 def node(state: str, at: float, **more: Any) -> dict[str, Any]:
     return {
         "state": state, "state_time": at, "created_time": 1_760_000_001.0, "provider": "cloud-a", "type": ["trixie"],
-        "allocated_to": "100-0000000007", "launcher": "nl01-1", "connection_port": {"token": "not-for-you"},
+        "allocated_to": "100-0000000007", "launcher": f"nl01-{BUILDSET}", "connection_port": {"token": "not-for-you"},
         "user_data": "not-for-you", "host_keys": ["ssh-ed25519 not-for-you"], "driver_data": {"a": "not-for-you"},
         **more,
     }  # fmt: skip
@@ -81,7 +82,7 @@ def test_a_node_from_request_to_end_is_one_graph(start_hub: StartHub, zookeeper:
     assert found["ready"]["summary"] == "Node 0000000042 (trixie, cloud-a) is ready after 59 s"
     assert found["used"]["data"]["durations"] == {"building": 58, "ready": 2, "in-use": 600, "total": 661}
     assert everywhere(found["used"], reader, receiver) == (
-        "environment.modified", "", "nl01-1", "Node 0000000042 (trixie, cloud-a) was used for 10 min",
+        "environment.modified", "", "nl01", "Node 0000000042 (trixie, cloud-a) was used for 10 min",
         "https://zuul.lumen.example/t/lumen/nodes",
         f"noderequest/100-0000000007 buildset/{BUILDSET} zuul-event/{EVENT}",
     )  # fmt: skip
@@ -216,6 +217,73 @@ def test_what_zuuls_own_classes_write_is_read(start_hub: StartHub, zookeeper: Zo
     assert events[4]["summary"].startswith(f"Node {node} (trixie, cloud-b) is ready after ")
     assert events[-1]["refs"] == "image/33cc44dd"
     assert "not-for-you" not in json.dumps(events)
+
+
+def test_what_nodepools_own_launcher_and_builder_write_is_read(
+    start_hub: StartHub, guarded_zookeeper: Guarded, receiver: Receiver, tmp_path: Path
+) -> None:
+    server, folder = guarded_zookeeper, tmp_path / "nodepool"
+    folder.mkdir()
+    files = [str(path) for path in (server.own.authority, server.own.certificate, server.own.key)]
+    script = str(Path(__file__).with_name("nodepool_records.py"))
+    command = [peer("nodepool"), "-W", "ignore", script, str(folder), server.secure, *files, EVENT, BUILDSET]
+    hub = start_hub(SETTINGS.format(hosts=server.hosts) + sink(receiver))
+    connected(hub)
+    # What each step ends in. The cloud's doors keep these states until the next; what is between them may go by unseen.
+    ends = (
+        ("request.requested",), ("request.pending", "node.building"), ("node.ready", "request.fulfilled"),
+        ("node.in-use",), ("node.used",), ("node.deleting",), ("node.gone",), ("request.failed",), ("build.building",),
+        ("build.ready", "upload.uploading"), ("upload.ready",),
+    )  # fmt: skip
+    names: list[Any] = []
+    with (
+        listening(hub, "events/nodes/#") as reader,
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True) as nodepool,
+    ):
+        assert nodepool.stdin is not None
+        assert nodepool.stdout is not None
+        for words in ends:
+            nodepool.stdin.write("on\n")
+            nodepool.stdin.flush()
+            names.append(json.loads(nodepool.stdout.readline()))
+            for word in words:
+                reader.wait(1, type=f"org.zuul-ci.nodepool.{word}")
+        nodepool.stdin.close()
+        events = search(hub, "source:nodes", len(reader.events))
+        found = {event["type"].removeprefix("org.zuul-ci.nodepool."): event for event in reversed(events)}
+        request, (node, launcher), declined, build = names[0], names[3], names[7], names[10]
+        why = f"buildset/{BUILDSET} zuul-event/{EVENT}"
+        link, image = "https://zuul.lumen.example/t/lumen/", f"image/trixie-image/{build}"
+        assert everywhere(found["request.requested"], reader, receiver) == (
+            "environment.requested", "", "nodepool", f"Node request {request} (unit-tests, check) asks for trixie",
+            f"{link}nodeset-requests", why,
+        )  # fmt: skip
+        assert everywhere(found["node.in-use"], reader, receiver) == (
+            "environment.modified", "", launcher, f"Node {node} (trixie, cloud-b) is in use", f"{link}nodes",
+            f"noderequest/{request} {why}",
+        )  # fmt: skip
+        assert everywhere(found["upload.uploading"], reader, receiver) == (
+            "taskrun.started", "", "nodepool", f"Image trixie-image {build} for cloud-b is being uploaded", "", image,
+        )  # fmt: skip
+
+    def story(subject: str) -> list[str]:
+        told = [event["kind"] for event in events if event["subject"].startswith(subject)]
+        return [kind for kind, before in zip(told, [None, *told], strict=False) if kind != before]
+
+    assert story(f"noderequest/{request}") == ["environment.requested", "environment.accepted", "environment.fulfilled"]
+    assert story(f"node/{node}") == ["environment.created", "environment.modified", "environment.deleted"]
+    assert story(f"noderequest/{declined}")[-1] == "environment.declined"
+    assert story(image) == ["taskrun.started", "taskrun.finished", "taskrun.started", "artifact.published"]
+    assert found["node.ready"]["summary"].startswith(f"Node {node} (trixie, cloud-b) is ready after ")
+    assert found["request.failed"]["summary"].endswith(f": windows (by {launcher})")
+    assert {"building", "ready", "in-use", "used", "deleting", "total"} <= set(found["node.gone"]["data"]["durations"])
+    assert found["node.gone"]["refs"] == f"noderequest/{request} {why}"
+    assert found["request.fulfilled"]["refs"] == f"{why} node/{node}"
+    assert (found["build.ready"]["actor"], found["upload.ready"]["refs"]) == (socket.getfqdn(), image)
+    assert "not-for-you" not in json.dumps(events)
+    verdicts = source(hub, "nodes")["verdicts"]
+    assert (verdicts["refused"], verdicts["unknown"], verdicts["duplicate"]) == (0, 0, 0)
 
 
 def test_tls_with_a_certificate_of_our_own_and_znodes_that_want_a_login(

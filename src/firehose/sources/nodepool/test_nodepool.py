@@ -43,7 +43,8 @@ def sample(name: str) -> Any:
         ("request.requested__two", "environment.requested queued", "noderequest/100-0000000007",
          "Node request 100-0000000007 (unit-tests, check) asks for 2 × trixie"),
         ("request.failed__declined", "environment.declined failure", "noderequest/100-0000000007",
-         "Node request 100-0000000007 (unit-tests, check) was declined after 5 s: 2 × trixie (by nl01-1:cloud-a-main)"),
+         "Node request 100-0000000007 (unit-tests, check) was declined after 5 s: 2 × trixie "
+         "(by nl01-PoolWorker.cloud-a-main)"),
         ("node.init__plain", "environment.created running", "node/0000000042",
          "Node 0000000042 (trixie, cloud-a) was created"),
         ("node.failed__launch", "environment.modified failure", "node/0000000042",

@@ -6,6 +6,7 @@ for Zuul's launchers; durations come from the times that the hub saw states begi
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,6 +21,8 @@ from firehose.sources.nodepool.znode import own_related, place_of, plain, state_
 from firehose.wild import Wild
 
 _LATEST: Final = 1e11
+_START: Final = re.compile(r"-[0-9a-f]{32}$")
+"""What Nodepool puts behind a launcher's name, anew at each of its starts."""
 _PROGRAMS: Final = {"nodepool": "org.zuul-ci.nodepool", "launcher": "org.zuul-ci.launcher"}
 
 
@@ -165,7 +168,7 @@ class Thing:
             kind=meaning.kind,
             subject=self.subject,
             time=time,
-            actor=self.data["launcher"].text("") or self.data["builder"].text("") or self.place.program,
+            actor=_START.sub("", self.data["launcher"].text("")) or self.data["builder"].text("") or self.place.program,
             summary=line(f"{self._title()} {self._words(meaning, durations)}"),
             link=self._link(),
             outcome=meaning.outcome,
@@ -206,7 +209,7 @@ class Thing:
 
     def _why(self) -> str:
         if self.place.noun == "request":
-            launchers = [one.text("") for one in self.data["declined_by"].each()]
+            launchers = [_START.sub("", one.text("")) for one in self.data["declined_by"].each()]
             return f" (by {', '.join(launchers)})" if launchers else ""
         comment = self.data["comment"].text("")
         return f": {comment}" if comment else ""
