@@ -118,7 +118,9 @@ class Reader:
         recorder, or `look` where it runs elsewhere."""
         deadline = asyncio.get_running_loop().time() + seconds
         if self._head < sequence:
-            self._head = max(self._head, (await self.span()).last)
+            last = (await self.span()).last
+            # Compared after the answer: what was recorded meanwhile must not be taken back.
+            self._head = max(self._head, last)
         while self._head < sequence:
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
