@@ -233,7 +233,7 @@ class Desk:
         name, publisher = batch.owner
         state, moment = batch.state, batch.moment
         clean = msgspec.structs.replace(line, text=publisher.scrub(line))
-        told = self._look(clean, (name, state, moment, batch.counts), 1.0 if fits else float(self.settings.sample))
+        told = self._look(clean, batch, 1.0 if fits else float(self.settings.sample))
         if not fits and not told:
             return False
         time = line.time if 0 < line.time < FUTURE else moment
@@ -246,9 +246,9 @@ class Desk:
         self._next += 1
         return True
 
-    def _look(self, line: Line, about: tuple[str, FileState | None, float, Tally], weight: float) -> bool:
+    def _look(self, line: Line, batch: Batch, weight: float) -> bool:
         """Look what template a line is of; True when an event tells of it, which has the line's number to come."""
-        name, state, moment, counts = about
+        (name, _), state, moment = batch.owner, batch.state, batch.moment
         if weight == 1.0:
             if self._mining.left(moment) < 1:
                 self._passed += 1
@@ -263,7 +263,7 @@ class Desk:
             numbers = state.new if found.new else state.known
             if found.template.number not in state.new:
                 numbers.add(found.template.number)
-        if not self._worth(found, moment, counts):
+        if not self._worth(found, moment, batch.counts):
             return False
         found.template.told = True
         self._fresh.digests.append(self._teller.template(found, line, name, self._next))

@@ -132,8 +132,8 @@ def _projects(delivery: source.Delivery, work: str = "") -> list[str]:
     """The number of the one project that tasks belong to; empty when they belong to several."""
     answer = _answer(delivery, work)
     tasks = answer if isinstance(answer, list) else [answer]
-    found = {str(task.get("project_id", "")) for task in tasks if isinstance(task, dict)}
-    return sorted(found) if len(found) == 1 and all(number.isalnum() for number in found) else []
+    found = {str(task.get("project_id")) for task in tasks if isinstance(task, dict)}
+    return sorted(found) if len(found) == 1 and all(number.isdecimal() for number in found) else []
 
 
 def _called(delivery: source.Delivery, about: str, field: str) -> str:

@@ -158,10 +158,12 @@ def asked(delivery: source.Delivery, **own: Any) -> list[str]:
         ([], ""),
         ("no list", ""),
         ([{"project_id": {"x": 1}}], ""),
+        ([{"project_id": None}], ""),
     ],
 )
 def test_a_story_belongs_to_the_project_of_all_its_tasks(tasks: object, project: str) -> None:
-    answers = {"tasks?story_id=425&limit=500": tasks, "projects/3": {"name": "lumen/atlas"}}
+    nobody = {"projects/None": {"name": "nobody's"}}
+    answers = {"tasks?story_id=425&limit=500": tasks, "projects/3": {"name": "lumen/atlas"}} | nobody
     event = told(named("user_comment__rest", **answers))
     assert (event.project, event.actor) == (project, "")
     assert ("project/3" in event.refs) == bool(project)
