@@ -151,6 +151,7 @@ class App:
             await server.start()
             self._closing.append(server.close)
             self.crew.start("web", server.run())
+            await server.listening()
         return self.hub
 
     async def _open_doors(self, bus: NatsBus, live: Live, reader: Reader) -> None:

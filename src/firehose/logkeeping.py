@@ -157,6 +157,7 @@ class Room:
             await listener.start()
             self._closing.append(listener.close)
             crew.start(f"log door {listen}", listener.run())
+            await listener.listening()
 
     def _by_address(self) -> dict[str, dict[str, Desk]]:
         found: dict[str, dict[str, Desk]] = {}

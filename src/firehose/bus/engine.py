@@ -17,7 +17,9 @@ import socket
 import sys
 import sysconfig
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -177,7 +179,7 @@ class Engine:
         return EngineConfig(
             name="firehose",
             folder=settings.folder.absolute(),
-            nats=settings.nats or f"127.0.0.1:{free_port()}",
+            nats=settings.nats or f"127.0.0.1:{free_port(OWN_PORTS)}",
             mqtt=settings.mqtt,
             websocket=settings.websocket,
             websocket_cert=settings.websocket_cert,
@@ -340,11 +342,23 @@ def check_free(address: str, setting: str) -> None:
         ) from None
 
 
-def free_port() -> int:
+def ports_of(numbers: range) -> Iterator[int]:
+    """The numbers one after the other from a random one on, round and round."""
+    first = secrets.randbelow(len(numbers))
+    return (numbers[at % len(numbers)] for at in count(first))
+
+
+PORTS = ports_of(range(15_000, 28_000))
+OWN_PORTS = ports_of(range(28_000, 32_000))
+"""For the engine that a hub starts for itself: apart, so that it takes none that a test chose for another server."""
+
+
+def free_port(ports: Iterator[int] = PORTS) -> int:
     """A local port that is free now, and below those that the kernel gives to outgoing connections: one of theirs
-    would be taken again by a connection before a server listens there."""
+    would be taken again by a connection before a server listens there. No port is given twice by one process, so what
+    is handed out stays free until its server starts."""
     while True:
-        port = secrets.choice(range(15_000, 32_000))
+        port = next(ports)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

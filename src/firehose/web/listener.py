@@ -16,6 +16,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
 from firehose.errors import Broken
+from firehose.plumbing.clock import monotonic
 from firehose.web.answer import Asgi
 
 HEAD_SECONDS: Final = 10
@@ -23,10 +24,12 @@ HEAD_BYTES: Final = 64 * 1024
 BACKLOG: Final = 1_024
 MOST_CONNECTIONS: Final = 20_000
 GRACE_SECONDS: Final = 3.0
+LISTEN_SECONDS: Final = 15.0
+LOOK_SECONDS: Final = 0.01
 
 
 class Listener:
-    """`start()`, then `run()` until `close()`."""
+    """`start()`, then `run()` until `close()`; who says that it is ready waits for `listening()` first."""
 
     def __init__(self, application: Asgi, listen: str, setting: str = "http.listen") -> None:
         self._application = application
@@ -59,6 +62,21 @@ class Listener:
         if not self._closing:
             raise Broken("the web server ended by itself", code=1)
         await asyncio.Event().wait()
+
+    async def listening(self) -> None:
+        """Until the port that `run()` opens takes connections; `Broken` (4) when it does not within 15 s.
+
+        granian opens it in a thread of its own and does not tell when."""
+        deadline = monotonic() + LISTEN_SECONDS
+        while not self._stopped.is_set() and monotonic() < deadline:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection(self._host, self._port)
+                writer.close()
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+        raise Broken(
+            f"{self._setting}: nothing listens on {self._host}:{self._port} after {LISTEN_SECONDS:.0f} s", code=4
+        )
 
     async def close(self) -> None:
         """Finish what is being answered, close the port."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ import pytest
 from tests.journeys.reader import until
 from tests.servers.certificates import Authority
 
+from firehose.bus.engine import free_port
 from firehose.errors import Broken, GiveUp, TryLater
 from firehose.event import Event, Recorded, encode
 from firehose.plumbing.clock import now
@@ -167,11 +167,6 @@ async def test_germqtt_defect_qos_0_by_default(mosquitto: Mosquitto) -> None:
     given = outlet(url=f"mqtt://127.0.0.1:{mosquitto.port}")
     assert given.settings.qos == 1
     assert (await received(mosquitto, given, aiomqtt.ProtocolVersion.V5)).qos == 1
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager
