@@ -24,7 +24,7 @@ from typing import IO, Any
 
 import pytest
 
-from firehose.bus.engine import free_port
+from firehose.bus.engine import free_port as free_port
 
 START_SECONDS = 60
 

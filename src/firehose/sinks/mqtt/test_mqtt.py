@@ -15,14 +15,13 @@ import pytest
 from tests.journeys.reader import until
 from tests.servers.certificates import Authority
 
-from firehose.bus.engine import free_port
 from firehose.errors import Broken, GiveUp, TryLater
 from firehose.event import Event, Recorded, encode
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
 from firehose.sink import Outlet, Tools
 from firehose.sinks.mqtt.mqtt import SINK, MqttSettings, render, template_problem, topic
-from firehose.testing import Mosquitto
+from firehose.testing import Mosquitto, free_port
 
 DATA = b'{"change":{"number":7}}'
 
