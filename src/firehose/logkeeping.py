@@ -32,7 +32,7 @@ from firehose.fleet.logs.book import Book
 from firehose.fleet.logs.desk import Desk
 from firehose.intake.inbound_nats import Deliver
 from firehose.plumbing import collector, log, metrics
-from firehose.plumbing.child import step_back
+from firehose.plumbing.child import give_way, step_back
 from firehose.plumbing.clock import Now, now
 from firehose.plumbing.tasks import Crew
 from firehose.source import Delivery
@@ -265,14 +265,12 @@ async def keep(job: Job, crew: Crew) -> None:
 
 async def main() -> int:
     """The process."""
+    step_back(NICE)
+    give_way()
     line = await asyncio.to_thread(sys.stdin.buffer.readline)
     job = msgspec.json.decode(line, type=Job)
     log.configure(job.log, json=not job.terminal)
     os.set_blocking(1, False)
-    step_back(NICE)
-    if sys.platform == "linux":
-        # Nobody who was waked is kept waiting until our slice of time is over.
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     crew = Crew()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

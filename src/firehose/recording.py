@@ -103,11 +103,11 @@ def say(head: int) -> None:
 
 async def main() -> int:
     """The process."""
+    step_back(NICE)
     line = await asyncio.to_thread(sys.stdin.buffer.readline)
     job = msgspec.json.decode(line, type=Job)
     log.configure(job.log, json=not job.terminal)
     os.set_blocking(1, False)
-    step_back(NICE)
     crew = Crew()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

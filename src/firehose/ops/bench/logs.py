@@ -9,8 +9,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from pathlib import Path
 from statistics import median
 from typing import Final
 
@@ -85,12 +83,8 @@ def beside_flood(stand: Stand, where: tuple[int, str], rate: int) -> tuple[Heard
     """What the readers saw while the flood came, and what its sender knows."""
     port, token = where
     seconds = MINUTE + 2 * AHEAD
-    # The sender stands for other machines, which would take nothing of this one's cores.
-    command = ["nice", "-n", "15", sys.executable, "-m", "firehose.ops.bench.flood", str(port), token, str(rate)]
-    with subprocess.Popen([*command, str(seconds)], stdout=subprocess.PIPE, start_new_session=True) as sender:  # noqa: S603
-        # Linux shares cores out between sessions first; `nice` counts within one only (sched(7), autogroup).
-        with suppress(OSError):
-            Path(f"/proc/{sender.pid}/autogroup").write_text("19")
+    command = [sys.executable, "-m", "firehose.ops.bench.flood", str(port), token, str(rate), str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as sender:  # noqa: S603
         pause(AHEAD)
         heard = through_hub(stand, READERS, RATE, MINUTE * RATE)
         out, _ = sender.communicate()
