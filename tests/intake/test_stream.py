@@ -112,6 +112,9 @@ class Desk:
         self.kept: bytes | None = None
         self.reports: list[tuple[str, str, str]] = []
         self.away = 0
+        self.may_save = asyncio.Event()
+        self.may_save.set()
+        self.saving = asyncio.Event()
         self.time: datetime = datetime.fromtimestamp(START, tz=clock.now().tzinfo)
         self.told = asyncio.Event()
         self._changed = asyncio.Condition()
@@ -148,6 +151,8 @@ class Desk:
         return self.kept
 
     async def save(self, state: bytes) -> None:
+        self.saving.set()
+        await self.may_save.wait()
         self.kept = state
         await self._tell()
 
@@ -255,6 +260,25 @@ async def test_a_gap_is_closed_with_nothing_lost_and_nothing_double(way: str, tm
     if way == "events-plugin":
         assert desk.doubles == []
         assert any("--resume-after" in command for command in gerrit.commands)
+
+
+@pytest.mark.parametrize("plugin", [True, False])
+async def test_no_server_talks_before_it_is_kept_that_it_does(plugin: bool, tmp_path: Path) -> None:
+    world, desk = World(), Desk()
+    desk.may_save.clear()
+    async with FakeGerrit(events_plugin=plugin) as gerrit:
+        gerrit.rest.events_log = not plugin
+        async with reading(gerrit, desk, tmp_path):
+            await asyncio.wait_for(desk.saving.wait(), 20)
+            # A line that came now would be lost if the hub died before this was kept.
+            assert gerrit.commands == []
+            desk.may_save.set()
+            await gerrit.listening()
+            assert desk.kept is not None
+        await gerrit.emit(world.proposed(1))
+        async with reading(gerrit, desk, tmp_path):
+            await desk.seen(1)
+    assert set(desk.events) == expected(gerrit, desk.settings)
 
 
 async def test_a_restart_of_the_hub_closes_the_time_it_was_away(tmp_path: Path) -> None:

@@ -90,13 +90,13 @@ class Link:
             pass
 
 
-async def open_link(lines: SshLines, command: str) -> Link:
-    """Connect, check the host, log in, start the command."""
+async def connect(lines: SshLines) -> asyncssh.SSHClientConnection:
+    """Connect, check the host, log in."""
     place = f"{lines.host}:{lines.port}"
     key = _client_key(lines)
     known = await _known_hosts(lines)
     try:
-        connection = await asyncssh.connect(
+        return await asyncssh.connect(
             lines.host,
             lines.port,
             username=lines.user,
@@ -123,13 +123,17 @@ async def open_link(lines: SshLines, command: str) -> Link:
         ) from None
     except (asyncssh.Error, OSError, TimeoutError) as error:
         raise TryLater(f"cannot connect to {place}: {_why(error)}") from None
+
+
+async def start(connection: asyncssh.SSHClientConnection, lines: SshLines, command: str) -> Link:
+    """Start the command on a connection, which from now on belongs to the link."""
     try:
         process: asyncssh.SSHClientProcess[bytes] = await connection.create_process(
             command, encoding=None, stdin=asyncssh.DEVNULL
         )
     except (asyncssh.Error, OSError) as error:
         connection.abort()
-        raise TryLater(f"{place} does not start {command!r}: {_why(error)}") from None
+        raise TryLater(f"{lines.host}:{lines.port} does not start {command!r}: {_why(error)}") from None
     return Link(connection, process)
 
 

@@ -22,7 +22,7 @@ from firehose.intake.judge import too_large
 from firehose.intake.lines import Lines, Oversize
 from firehose.intake.poll import recover
 from firehose.intake.session import USUAL, Doors, Pace, Session, obey
-from firehose.intake.ssh import SETTINGS_WAIT, Ended, Link, open_link
+from firehose.intake.ssh import SETTINGS_WAIT, Ended, Link, connect, start
 from firehose.plumbing.clock import Now, monotonic
 from firehose.source import Delivery, SshLines
 
@@ -109,16 +109,23 @@ class Stream(Session):
         return await self._linked(lines.command), b"", lines.command, False
 
     async def _linked(self, command: str) -> Link:
-        """An open link. From the first one on, what comes is owed, also if the hub dies before the first line."""
-        link = await open_link(self._lines, command)
-        if self._state.seen is None:
-            self._state = msgspec.structs.replace(self._state, seen=self._now())
-            try:
-                await self._keep(now=True)
-            except BaseException:
-                await link.close()
-                raise
-        return link
+        """An open link with the command at work."""
+        connection = await connect(self._lines)
+        try:
+            await self._expect()
+        except BaseException:
+            connection.abort()
+            raise
+        return await start(connection, self._lines, command)
+
+    async def _expect(self) -> None:
+        """From the first command on, what comes is owed, also if the hub dies before the first line: so it is kept
+        before the server begins to talk. Without that there is no command (`TryLater`)."""
+        if self._state.seen is not None:
+            return
+        state = msgspec.structs.replace(self._state, seen=self._now())
+        await self._doors.save(msgspec.json.encode(state))
+        self._state, self._saved = state, (state, monotonic())
 
     def _begin(self) -> None:
         """Give a connection that broke before its first line a cursor."""
