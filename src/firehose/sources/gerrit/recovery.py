@@ -26,6 +26,9 @@ from firehose.wild import Wild, decode
 
 MARGIN: Final = 60
 """Seconds before the last event that are asked for again: events of one moment do not come in order."""
+CLOCKS: Final = 3_600
+"""Seconds before a moment of *our* clock that are asked for again: the server's may be late, and what is given beyond
+the gap is known or welcome."""
 ZONES: Final = 15 * 3_600
 """The events-log plugin reads times in the server's zone, which nobody tells: ask for the widest, filter here."""
 CLOSE: Final = 10
@@ -90,7 +93,7 @@ def state(native: str, about: payload.Change) -> str:
 
 def beginning(moment: datetime) -> str:
     """The cursor of one who began to listen at a moment and has heard nothing."""
-    return msgspec.json.encode(Cursor(floor=int(moment.timestamp()) - MARGIN)).decode()
+    return msgspec.json.encode(Cursor(floor=int(moment.timestamp()) - CLOCKS)).decode()
 
 
 def exact(cursor: str) -> str:
@@ -153,8 +156,7 @@ def missed(gap: Gap, settings: Settings) -> Iterable[Request]:
     if not base or settings.resume in ("none", "events-plugin"):
         return
     last = parse(gap.cursor).time
-    since = datetime.fromtimestamp(last, UTC) if last else gap.since
-    since -= timedelta(seconds=MARGIN)
+    since = datetime.fromtimestamp(last - MARGIN, UTC) if last else gap.since - timedelta(seconds=CLOCKS)
     asked = Request(url="", about=str(int(since.timestamp())), user=settings.http_user, secret="http_password")  # noqa: S106
     door = f"{base}/a" if settings.http_user else base
     if settings.resume in ("auto", "events-log"):
