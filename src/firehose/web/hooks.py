@@ -20,7 +20,18 @@ from firehose.intake.gate import Receipt
 from firehose.intake.judge import too_large
 from firehose.intake.webhook import Arrival, take
 from firehose.source import MAX_BODY
-from firehose.web.answer import Gone, Receive, Scope, Send, header, reply, reply_json, reply_problem, reply_value
+from firehose.web.answer import (
+    Gone,
+    Incoming,
+    Receive,
+    Scope,
+    Send,
+    header,
+    reply,
+    reply_json,
+    reply_problem,
+    reply_value,
+)
 from firehose.web.hub import Hub
 from firehose.web.passing import pass_on
 
@@ -44,23 +55,26 @@ class Hooks:
         if scope["method"] != "POST":
             await self._explain(name, scope["method"], send)
             return
+        incoming = Incoming(scope, receive)
         try:
-            await self._take(name, scope, receive, send)
+            await self._take(name, scope, incoming, send)
         except Gone:
             self._refuse(name, Refused("the sender hung up before the whole body had come", slug="truncated"))
         except FirehoseError as error:
-            await reply_problem(send, error, self._base, _CLOSE if _unread(error) else None)
+            if unread := _unread(error):
+                await incoming.drop()
+            await reply_problem(send, error, self._base, _CLOSE if unread else None)
         except Exception:
             log.exception("a delivery failed", source=name)
             await reply_problem(send, FirehoseError(), self._base)
 
-    async def _take(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _take(self, name: str, scope: Scope, incoming: Incoming, send: Send) -> None:
         hub = self._hub
         if door := self._door(name):
-            await self._pass_on(door, name.partition("/")[0], scope, receive, send)
+            await self._pass_on(door, name.partition("/")[0], scope, incoming, send)
             return
         try:
-            body = await read_body(scope, receive)
+            body = await read_body(scope, incoming)
             arrival = Arrival(scope["headers"], body, hub.now(), scope["query_string"].decode("latin-1"))
             delivery = take(name, self._gate.instances, arrival, hub.tokens.holds)
         except Refused as error:
@@ -69,15 +83,20 @@ class Hooks:
         receipt = await self._gate.accept(delivery)
         await reply_json(send, status(receipt), answer(receipt))
 
-    async def _pass_on(self, door: str, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass_on(self, door: str, name: str, scope: Scope, incoming: Incoming, send: Send) -> None:
         # What the door refuses is in its own books.
         try:
-            await pass_on(door, scope, receive, send)
-        except Refused as error:
-            self._refuse(name, error)
+            answered = await pass_on(door, scope, incoming)
+        except FirehoseError as error:
+            if isinstance(error, Refused):
+                self._refuse(name, error)
+            await incoming.drop()
             raise
         except Gone:
             log.info("a sender hung up", source=name)
+            return
+        await incoming.drop()
+        await reply(send, answered.status, answered.body, answered.headers)
 
     def _door(self, name: str) -> str:
         """The address of a source's own door; "" for the most, which have none."""

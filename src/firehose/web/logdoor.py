@@ -24,7 +24,7 @@ from firehose.fleet.logs import journal, shapes
 from firehose.fleet.logs.desk import Desk, Taken
 from firehose.fleet.logs.line import File, Line
 from firehose.web import peers
-from firehose.web.answer import Gone, Receive, Scope, Send, header, reply_problem, reply_value
+from firehose.web.answer import Gone, Incoming, Receive, Scope, Send, header, reply_problem, reply_value
 
 log = structlog.get_logger("logs")
 PREFIX: Final = "/in/"
@@ -55,15 +55,17 @@ class LogDoor:
         """One request."""
         if scope["type"] != "http":
             return
+        incoming = Incoming(scope, receive)
         try:
             if scope["path"] == "/healthz":
                 await reply_value(send, 200, {"ok": True})
                 return
-            taken = await self._take(scope, receive)
+            taken = await self._take(scope, incoming)
             await reply_value(send, 202, {"lines": taken.lines, "kept": taken.kept, "over": taken.over})
         except Gone:
             log.info("a sender hung up", path=scope["path"][:100])
         except FirehoseError as error:
+            await incoming.drop()
             await reply_problem(send, error, self._base, _CLOSE)
         except Exception:
             log.exception("a request with lines failed")

@@ -8,12 +8,13 @@ request without a token never gets that far. Large senders go to the door itself
 from __future__ import annotations
 
 import asyncio
+import socket
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from firehose.errors import Refused, TryLater
 from firehose.web import peers
-from firehose.web.answer import Gone, Raw, Receive, Scope, Send, header, reply
+from firehose.web.answer import Gone, Raw, Receive, Scope, header
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0
@@ -25,7 +26,15 @@ _PASSED: Final = (b"authorization", b"content-type", b"content-encoding", b"user
 _ANSWERED: Final = (b"content-type", b"retry-after")
 
 
-async def pass_on(door: str, scope: Scope, receive: Receive, send: Send) -> None:
+class Answered(NamedTuple):
+    """What the door said."""
+
+    status: int
+    headers: Raw
+    body: bytes
+
+
+async def pass_on(door: str, scope: Scope, receive: Receive) -> Answered:
     """One request to the door at `host:port`. `Refused` (401) without a token; `TryLater` when the door is away."""
     if not peers.credential(header(scope, b"authorization")):
         raise Refused(
@@ -33,44 +42,56 @@ async def pass_on(door: str, scope: Scope, receive: Receive, send: Send) -> None
             "known by their network go to this source's own address",
             slug="no-signature", status=401,
         )  # fmt: skip
-    host, _, port = door.rpartition(":")
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(host.strip("[]") or "127.0.0.1", int(port))
+        line = await _connect(door)
     except (OSError, TimeoutError):
         raise TryLater(f"{AWAY} is away", after=5) from None
-    try:
-        status, headers, body = await _talk(reader, writer, scope, receive)
-    except (OSError, EOFError, ValueError) as error:
-        raise TryLater(f"{AWAY} broke off: {error}", after=5) from None
-    finally:
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
-    await reply(send, status, body, headers)
+    with line:
+        try:
+            return await _talk(line, scope, receive)
+        except (OSError, EOFError, ValueError) as error:
+            raise TryLater(f"{AWAY} broke off: {error}", after=5) from None
 
 
-async def _talk(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, scope: Scope, receive: Receive
-) -> tuple[int, Raw, bytes]:
-    writer.write(_head(scope))
+async def _connect(door: str) -> socket.socket:
+    # A plain socket: a stream that fails to write forgets what came in before, and that says why it fails.
+    loop = asyncio.get_running_loop()
+    host, _, port = door.rpartition(":")
+    async with asyncio.timeout(CONNECT_SECONDS):
+        family, kind, protocol, _, address = (
+            await loop.getaddrinfo(host.strip("[]") or "127.0.0.1", int(port), type=socket.SOCK_STREAM)
+        )[0]
+        line = socket.socket(family, kind, protocol)
+        line.setblocking(False)
+        try:
+            await loop.sock_connect(line, address)
+        except BaseException:
+            line.close()
+            raise
+    return line
+
+
+async def _talk(line: socket.socket, scope: Scope, receive: Receive) -> Answered:
     broken: list[Exception] = []
-    found: tuple[int, Raw, bytes] | None = None
+    found: Answered | None = None
+    loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as group:
 
         async def send_all() -> None:
             try:
-                await _send_body(writer, receive)
+                await loop.sock_sendall(line, _head(scope))
+                await _send_body(line, receive)
             except (Gone, Refused) as error:
                 broken.append(error)
-                writer.close()
+                with suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass  # the door closed its end; why is in its answer
-            limit.reschedule(asyncio.get_running_loop().time() + ANSWER_SECONDS)
+            limit.reschedule(loop.time() + ANSWER_SECONDS)
 
         sending = group.create_task(send_all())
         try:
-            found = await _answer(reader)  # a door may refuse before it has read all
+            found = await _answer(line)  # a door may refuse before it has read all
         except (OSError, EOFError, ValueError) as error:
             broken.append(error)
         finally:
@@ -88,7 +109,8 @@ def _head(scope: Scope) -> bytes:
     return b"\r\n".join((*lines, b"", b""))
 
 
-async def _send_body(writer: asyncio.StreamWriter, receive: Receive) -> None:
+async def _send_body(line: socket.socket, receive: Receive) -> None:
+    loop = asyncio.get_running_loop()
     while True:
         try:
             async with asyncio.timeout(PIECE_SECONDS):
@@ -97,21 +119,32 @@ async def _send_body(writer: asyncio.StreamWriter, receive: Receive) -> None:
             raise Refused(f"nothing more came for {PIECE_SECONDS:.0f} seconds", slug="too-slow", status=408) from None
         if message["type"] == "http.disconnect":
             raise Gone
+        chunks = b"" if message.get("more_body") else b"0\r\n\r\n"
         if piece := bytes(message.get("body", b"")):
-            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-            await writer.drain()
+            chunks = b"%x\r\n%b\r\n%b" % (len(piece), piece, chunks)
+        await loop.sock_sendall(line, chunks)
         if not message.get("more_body"):
-            writer.write(b"0\r\n\r\n")
-            await writer.drain()
             return
 
 
-async def _answer(reader: asyncio.StreamReader) -> tuple[int, Raw, bytes]:
-    head = await reader.readuntil(b"\r\n\r\n")
-    first, *lines = head[:-4].split(b"\r\n")
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+async def _answer(line: socket.socket) -> Answered:
+    found = bytearray()
+    while (end := found.find(b"\r\n\r\n")) < 0:
+        await _more(line, found)
+    first, *lines = bytes(found[:end]).split(b"\r\n")
+    headers = {name.strip().lower(): value.strip() for name, _, value in (part.partition(b":") for part in lines)}
     size = int(headers.get(b"content-length", b"0"))
-    if size > MOST_ANSWER:
-        raise ValueError(f"an answer of {size} bytes")
-    body = await reader.readexactly(size)
-    return int(first.split(b" ")[1]), [(name, headers[name]) for name in _ANSWERED if name in headers], body
+    while len(found) < end + 4 + size:
+        await _more(line, found)
+    body = bytes(found[end + 4 : end + 4 + size])
+    kept: Raw = [(name, headers[name]) for name in _ANSWERED if name in headers]
+    return Answered(int(first.split(b" ")[1]), kept, body)
+
+
+async def _more(line: socket.socket, found: bytearray) -> None:
+    if len(found) > MOST_ANSWER:
+        raise ValueError(f"an answer of more than {MOST_ANSWER} bytes")
+    piece = await asyncio.get_running_loop().sock_recv(line, MOST_ANSWER)
+    if not piece:
+        raise EOFError("no answer")
+    found += piece
