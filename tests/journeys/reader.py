@@ -96,7 +96,7 @@ def sink(receiver: Receiver) -> str:
 
 def everywhere(found: dict[str, Any], reader: Reader, receiver: Receiver) -> tuple[str, ...]:
     """What an event that the search found tells people (kind, project, actor, summary, link, refs), once the same event
-    is at MQTT and at the sink."""
+    is at MQTT and at the sink. Ask while the reader listens: the history may have had the event first."""
     until(lambda: found in reader.events or None, f"{found} by MQTT; got {[event['id'] for event in reader.events]}")
     until(lambda: found in receiver.bodies or None, f"{found} at the sink; got {receiver.ids}")
     return tuple(str(found.get(name, "")) for name in ("kind", "project", "actor", "summary", "link", "refs"))

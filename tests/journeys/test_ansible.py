@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.journeys.reader import everywhere, listening, search, sink, source
+from tests.journeys.reader import Reader, everywhere, listening, search, sink, source, until
 from tests.servers.hook import Receiver
 
 from firehose import source as sources
@@ -98,6 +98,11 @@ def check_run(hub: HubProcess) -> None:
     ]
 
 
+def started(reader: Reader) -> list[str]:
+    """The original topics on which a play's start came."""
+    return [topic for topic, _ in list(reader.got) if topic.endswith("/action/start")]
+
+
 def test_a_run_by_http_is_one_graph(start_hub: StartHub, controller: Controller, receiver: Receiver) -> None:
     hub = start_hub(SETTINGS + sink(receiver))
     token = controller.folder / "token"
@@ -107,15 +112,16 @@ def test_a_run_by_http_is_one_graph(start_hub: StartHub, controller: Controller,
         assert done.returncode == 2, done.stdout + done.stderr
         assert "firehose:" not in done.stderr
         check_run(hub)
-        (start,) = [topic for topic, _ in reader.got if topic.endswith("/action/start")]
+        (start,) = until(lambda: started(reader) or None, "the play's start by MQTT")
         play = start.split("/")[2]
         failed = json.loads(reader.payload(f"ansible/playbook/{play}/task/web2/FAILED"))
         assert failed["ansible_result"]["msg"] == "out of disk"
-    (finished,) = search(hub, "kind:pipelinerun.finished")
-    assert everywhere(finished, reader, receiver) == (
-        "pipelinerun.finished", "", socket.getfqdn(),
-        "site.yml failed on 2 hosts: 4 ok, 4 changed, 1 failures, 3 skipped", "", f"{finished['subject']} build/1f0c",
-    )  # fmt: skip
+        (finished,) = search(hub, "kind:pipelinerun.finished")
+        assert everywhere(finished, reader, receiver) == (
+            "pipelinerun.finished", "", socket.getfqdn(),
+            "site.yml failed on 2 hosts: 4 ok, 4 changed, 1 failures, 3 skipped", "",
+            f"{finished['subject']} build/1f0c",
+        )  # fmt: skip
     # Seventeen records in fewer deliveries: they come together.
     assert source(hub, "ansible")["verdicts"]["event"] < 17
     assert not controller.spool.exists()

@@ -59,10 +59,10 @@ def test_alertmanager_tells_of_an_alert_and_of_its_end(start_hub: StartHub, rece
         (told,) = search(hub, "kind:incident.detected")
         httpx.post(f"{url}/api/v2/alerts", json=[alert | {"endsAt": told["time"]}]).raise_for_status()
         (ended,) = search(hub, "kind:incident.resolved")
-    assert everywhere(told, reader, receiver) == (
-        "incident.detected", "lumen/atlas", "", "DiskFull on db1:9100 is firing: less than 2 % left",
-        "https://prometheus.lumen.example/graph", told["refs"],
-    )  # fmt: skip
+        assert everywhere(told, reader, receiver) == (
+            "incident.detected", "lumen/atlas", "", "DiskFull on db1:9100 is firing: less than 2 % left",
+            "https://prometheus.lumen.example/graph", told["refs"],
+        )  # fmt: skip
     assert "host/db1:9100" in told["refs"].split()
     assert (ended["subject"], ended["outcome"], told["severity"]) == (told["subject"], "success", "error")
     assert source(hub, "alerts")["verdicts"]["unknown"] == 0
@@ -88,9 +88,9 @@ def test_a_registry_server_tells_of_an_image(start_hub: StartHub, receiver: Rece
         pushed = httpx.put(f"{url}/lumen/atlas/manifests/2.1", content=manifest, headers={"content-type": media})
         pushed.raise_for_status()
         (told,) = search(hub, "source:images")
-    digest = pushed.headers["docker-content-digest"]
-    assert everywhere(told, reader, receiver) == (
-        "artifact.published", "lumen/atlas", "", "somebody pushed lumen/atlas:2.1",
-        f"{url}/lumen/atlas/manifests/{digest}", f"package/oci/lumen/atlas {digest}",
-    )  # fmt: skip
+        digest = pushed.headers["docker-content-digest"]
+        assert everywhere(told, reader, receiver) == (
+            "artifact.published", "lumen/atlas", "", "somebody pushed lumen/atlas:2.1",
+            f"{url}/lumen/atlas/manifests/{digest}", f"package/oci/lumen/atlas {digest}",
+        )  # fmt: skip
     assert source(hub, "images")["verdicts"]["unknown"] == 0
