@@ -13,11 +13,13 @@ import threading
 from collections import Counter
 from typing import Any
 
+import pytest
 from tests.journeys.reader import search, until
 
 from firehose.bus.engine import free_port
 from firehose.testing import HubProcess, StartHub
 
+pytestmark = pytest.mark.timeout(600)  # the log room steps back where other programs take the cores
 SETTINGS = """
 [sources.joblogs]
 kind = "logs"
