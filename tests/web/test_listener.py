@@ -10,7 +10,7 @@ import pytest
 from firehose.bus.engine import free_port
 from firehose.errors import Broken
 from firehose.plumbing.tasks import Crew
-from firehose.web.listener import Listener
+from firehose.web.listener import Listener, split
 
 
 async def application(_scope: Any, _receive: Any, send: Any) -> None:
@@ -45,3 +45,20 @@ async def test_a_server_that_ended_is_not_waited_for() -> None:
     with pytest.raises(Broken, match=r"sources\.logs\.listen: nothing listens"):
         await listener.listening()
     await crew.stop()
+
+
+@pytest.mark.parametrize(
+    ("listen", "found"),
+    [("127.0.0.1:80", ("127.0.0.1", 80)), ("[::1]:80", ("::1", 80)), ("localhost:80", ("127.0.0.1", 80))],
+)
+def test_an_address_is_taken_as_people_write_it(listen: str, found: tuple[str, int]) -> None:
+    assert split(listen) == found
+
+
+@pytest.mark.parametrize(
+    "listen", ["8080", ":8080", "127.0.0.1:0", "127.0.0.1:http", "nowhere.invalid:80", "[x:80", f"{'x' * 70}.y:80"]
+)
+def test_what_is_no_address_names_its_setting(listen: str) -> None:
+    with pytest.raises(Broken, match=r"sources\.logs\.listen: ") as caught:
+        split(listen, "sources.logs.listen")
+    assert caught.value.code == 2

@@ -16,6 +16,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
 from firehose.errors import Broken
+from firehose.plumbing import addresses
 from firehose.plumbing.clock import monotonic
 from firehose.web.answer import Asgi
 
@@ -89,11 +90,15 @@ class Listener:
 
 
 def split(listen: str, setting: str = "http.listen") -> tuple[str, int]:
-    """Host and port of a setting."""
+    """Address and port of a setting; `Broken` (2) names the setting. A name is looked up: granian takes none."""
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise Broken(f"{setting}: {listen!r} is not an address and a port, such as 127.0.0.1:8080", code=2)
-    return host.strip("[]"), int(port)
+    address = addresses.parse(host)
+    try:
+        return str(address or socket.gethostbyname(host)), int(port)
+    except (OSError, UnicodeError):
+        raise Broken(f"{setting}: {host!r} is no address, and no name of one", code=2) from None
 
 
 def check_free(host: str, port: int, setting: str = "http.listen") -> None:
