@@ -14,8 +14,9 @@ import pytest
 from firehose.bus.engine import free_port
 from firehose.errors import TryLater
 from firehose.plumbing.tasks import Crew
-from firehose.web import answer
-from firehose.web.answer import Incoming, reply
+from firehose.web import incoming
+from firehose.web.answer import reply
+from firehose.web.incoming import Incoming
 from firehose.web.listener import Listener
 from firehose.web.passing import pass_on
 
@@ -32,12 +33,13 @@ async def refusing(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    listener = Listener(refusing, f"127.0.0.1:{free_port()}")
+    port = free_port()
+    listener = Listener(refusing, f"127.0.0.1:{port}")
     await listener.start()
     crew = Crew()
     crew.start("web", listener.run())
     await listener.listening()
-    yield listener._port
+    yield port
     await listener.close()
     await crew.stop()
 
@@ -71,16 +73,17 @@ async def test_a_sender_without_end_is_read_up_to_a_limit() -> None:
         return {"type": "http.request", "body": bytes(2**20), "more_body": True}
 
     await Incoming(SCOPE, receive).drop()
-    assert pieces == answer.REST_BYTES // 2**20 + 1
+    assert pieces == incoming.REST_BYTES // 2**20 + 1
 
 
 async def test_a_sender_that_pauses_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answer, "REST_PAUSE", 0.01)
+    monkeypatch.setattr(incoming, "REST_PAUSE", 0.01)
     waits: list[bool] = []
 
     async def receive() -> dict[str, Any]:
         waits.append(True)
-        return await asyncio.Event().wait() and {}
+        await asyncio.Event().wait()
+        return {}
 
     await Incoming(SCOPE, receive).drop()
     assert waits == [True]
@@ -116,7 +119,7 @@ async def test_a_rooms_refusal_outlives_the_connection_that_it_breaks() -> None:
     door = Door(b"HTTP/1.1 403 Forbidden\r\ncontent-type: a/b\r\ncontent-length: 3\r\nserver: s\r\n\r\nwhy")
     async with asyncio.timeout(30):
         told = await pass_on(door.address, SCOPE, door.receive)
-    assert told == (403, [(b"content-type", b"a/b")], b"why")
+    assert told == (403, b"why", [(b"content-type", b"a/b")])
 
 
 @pytest.mark.parametrize(

@@ -20,19 +20,9 @@ from firehose.intake.gate import Receipt
 from firehose.intake.judge import too_large
 from firehose.intake.webhook import Arrival, take
 from firehose.source import MAX_BODY
-from firehose.web.answer import (
-    Gone,
-    Incoming,
-    Receive,
-    Scope,
-    Send,
-    header,
-    reply,
-    reply_json,
-    reply_problem,
-    reply_value,
-)
+from firehose.web.answer import Receive, Scope, Send, header, reply, reply_json, reply_problem, reply_value
 from firehose.web.hub import Hub
+from firehose.web.incoming import Gone, Incoming
 from firehose.web.passing import pass_on
 
 log = structlog.get_logger("web")
@@ -61,9 +51,8 @@ class Hooks:
         except Gone:
             self._refuse(name, Refused("the sender hung up before the whole body had come", slug="truncated"))
         except FirehoseError as error:
-            if unread := _unread(error):
-                await incoming.drop()
-            await reply_problem(send, error, self._base, _CLOSE if unread else None)
+            await incoming.drop()
+            await reply_problem(send, error, self._base, _CLOSE if _unread(error) else None)
         except Exception:
             log.exception("a delivery failed", source=name)
             await reply_problem(send, FirehoseError(), self._base)
@@ -87,16 +76,14 @@ class Hooks:
         # What the door refuses is in its own books.
         try:
             answered = await pass_on(door, scope, incoming)
-        except FirehoseError as error:
-            if isinstance(error, Refused):
-                self._refuse(name, error)
-            await incoming.drop()
+        except Refused as error:
+            self._refuse(name, error)
             raise
         except Gone:
             log.info("a sender hung up", source=name)
             return
         await incoming.drop()
-        await reply(send, answered.status, answered.body, answered.headers)
+        await reply(send, *answered)
 
     def _door(self, name: str) -> str:
         """The address of a source's own door; "" for the most, which have none."""

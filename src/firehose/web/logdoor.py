@@ -24,7 +24,8 @@ from firehose.fleet.logs import journal, shapes
 from firehose.fleet.logs.desk import Desk, Taken
 from firehose.fleet.logs.line import File, Line
 from firehose.web import peers
-from firehose.web.answer import Gone, Incoming, Receive, Scope, Send, header, reply_problem, reply_value
+from firehose.web.answer import Receive, Scope, Send, header, reply_problem, reply_value
+from firehose.web.incoming import Gone, Incoming
 
 log = structlog.get_logger("logs")
 PREFIX: Final = "/in/"

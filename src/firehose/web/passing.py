@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 
 from firehose.errors import Refused, TryLater
 from firehose.web import peers
-from firehose.web.answer import Gone, Raw, Receive, Scope, header
+from firehose.web.answer import Raw, Receive, Scope, header
+from firehose.web.incoming import Gone
 
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 60.0
@@ -30,8 +31,8 @@ class Answered(NamedTuple):
     """What the door said."""
 
     status: int
-    headers: Raw
     body: bytes
+    headers: Raw
 
 
 async def pass_on(door: str, scope: Scope, receive: Receive) -> Answered:
@@ -55,19 +56,15 @@ async def pass_on(door: str, scope: Scope, receive: Receive) -> Answered:
 
 async def _connect(door: str) -> socket.socket:
     # A plain socket: a stream that fails to write forgets what came in before, and that says why it fails.
-    loop = asyncio.get_running_loop()
     host, _, port = door.rpartition(":")
-    async with asyncio.timeout(CONNECT_SECONDS):
-        family, kind, protocol, _, address = (
-            await loop.getaddrinfo(host.strip("[]") or "127.0.0.1", int(port), type=socket.SOCK_STREAM)
-        )[0]
-        line = socket.socket(family, kind, protocol)
-        line.setblocking(False)
-        try:
-            await loop.sock_connect(line, address)
-        except BaseException:
-            line.close()
-            raise
+    line = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    line.setblocking(False)
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await asyncio.get_running_loop().sock_connect(line, (host.strip("[]"), int(port)))
+    except BaseException:
+        line.close()
+        raise
     return line
 
 
@@ -138,7 +135,7 @@ async def _answer(line: socket.socket) -> Answered:
         await _more(line, found)
     body = bytes(found[end + 4 : end + 4 + size])
     kept: Raw = [(name, headers[name]) for name in _ANSWERED if name in headers]
-    return Answered(int(first.split(b" ")[1]), kept, body)
+    return Answered(int(first.split(b" ")[1]), body, kept)
 
 
 async def _more(line: socket.socket, found: bytearray) -> None:
