@@ -71,8 +71,15 @@ class Client:
     def publish(self, topic: str, body: bytes | str, qos: int = 1) -> bool:
         """Whether the broker acknowledged it, before it hung up."""
         told = self._client.publish(topic, body, qos=qos)
-        until(lambda: told.is_published() or self.ended, "neither acknowledged nor cut off")
-        return told.is_published()
+
+        def taken() -> bool:
+            try:
+                return told.is_published()
+            except RuntimeError:  # paho's word for: the connection ended before or while it was sent
+                return False
+
+        until(lambda: taken() or self.ended, "neither acknowledged nor cut off")
+        return taken()
 
     def subscribe(self, *filters: str) -> None:
         before = len(self.granted)

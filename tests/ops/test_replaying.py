@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from tests.journeys.reader import listening, until
 
 from firehose.errors import Broken, TryLater
 from firehose.ops.replaying import Mqtt, paced, pause
+from firehose.testing import Mosquitto
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -34,3 +38,30 @@ def test_a_replay_needs_a_prefix_of_its_own(address: str) -> None:
 def test_a_broker_that_is_not_there_is_for_later() -> None:
     with pytest.raises(TryLater, match="cannot connect"):
         Mqtt("mqtt://127.0.0.1:1/replay")
+
+
+def test_a_broker_that_refuses_the_login_says_so_at_once(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path, "allow_anonymous false\n")
+    broker.start()
+    try:
+        with pytest.raises(Broken, match=r"does not let us in: Not authorized; see --user"):
+            Mqtt(f"mqtt://127.0.0.1:{broker.port}/replay", "me", "wrong")
+    finally:
+        broker.stop()
+
+
+def test_a_break_of_the_broker_costs_no_event(mosquitto: Mosquitto) -> None:
+    replay = Mqtt(f"mqtt://127.0.0.1:{mosquitto.port}/replay")
+    with listening(mosquitto.port, "replay/#") as before:
+        replay.send({"topic": "a/b", "number": 1})
+        until(lambda: before.got or None, "the first")
+    mosquitto.stop()
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(replay.send, {"topic": "a/b", "number": 2})
+        mosquitto.start()
+        sending.result(60)
+    with listening(mosquitto.port, "replay/#") as after:
+        replay.send({"topic": "a/b", "number": 3})
+        until(lambda: any(b'"number": 3' in body for _, body in after.got) or None, "the third")
+    replay.close()
+    assert {topic for topic, _ in before.got + after.got} == {"replay/a/b"}

@@ -9,16 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
 
 from firehose.errors import Broken, TryLater
 
 LONGEST: Final = 60.0
 """Seconds that a pause takes at most, whatever the speed: a quiet night is not waited through."""
+
+ANSWER_SECONDS: Final = 30.0
+"""Seconds that a broker may take for an answer, a break of the connection included."""
 
 Event = Mapping[str, Any]
 
@@ -53,7 +58,11 @@ class Mqtt:
         if prefix.split("/")[0] in ("events", "$meta", "$SYS"):
             raise Broken(f"{prefix!r}: a replay must not look like live events; choose a prefix of your own", code=2)
         self._prefix = prefix
+        self._welcomes: SimpleQueue[ReasonCode] = SimpleQueue()
+        self._acknowledged: SimpleQueue[int] = SimpleQueue()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client.on_connect = lambda _client, _data, _flags, reason, _properties: self._welcomes.put(reason)
+        self._client.on_publish = lambda _client, _data, number, _reason, _properties: self._acknowledged.put(number)
         if user:
             self._client.username_pw_set(user, password or None)
         try:
@@ -61,14 +70,28 @@ class Mqtt:
         except OSError as error:
             raise TryLater(f"cannot connect to {parts.hostname}: {error}") from None
         self._client.loop_start()
+        self._welcomed(parts.hostname)
+
+    def _welcomed(self, host: str) -> None:
+        """Wait until the broker has said whether it takes us."""
+        try:
+            reason = self._welcomes.get(timeout=ANSWER_SECONDS)
+        except Empty:
+            self.close()
+            raise TryLater(f"{host} takes the connection and says nothing: is it an MQTT broker?") from None
+        if reason.is_failure:
+            self.close()
+            raise Broken(f"{host} does not let us in: {reason}; see --user and --password-file", code=2)
 
     def send(self, event: Event) -> None:
-        """Publish and wait until the broker has it."""
+        """Publish and wait until the broker has it, also over a break: the client sends it again when it is back."""
         topic = f"{self._prefix}/{event['topic']}"
-        done = self._client.publish(topic, json.dumps(event, ensure_ascii=False), qos=1)
-        done.wait_for_publish(30)
-        if not done.is_published():
-            raise TryLater("the broker does not acknowledge")
+        sent = self._client.publish(topic, json.dumps(event, ensure_ascii=False), qos=1).mid
+        try:
+            while self._acknowledged.get(timeout=ANSWER_SECONDS) != sent:
+                pass
+        except Empty:
+            raise TryLater(f"the broker does not acknowledge an event since {ANSWER_SECONDS:.0f} s") from None
 
     def close(self) -> None:
         """Say goodbye."""

@@ -256,9 +256,10 @@ def by_mqtt(place: str, user: str, password: str, topic: str, ca_file: str) -> A
         info = client.publish(topic, body, qos=1)
         try:
             info.wait_for_publish(SEND_SECONDS)
+            confirmed = info.is_published()
         except (RuntimeError, ValueError) as error:
             raise OSError(str(error)) from None
-        if not info.is_published():
+        if not confirmed:
             raise OSError("the hub did not confirm a batch")
 
     return send
