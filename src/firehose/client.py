@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final
 from urllib.parse import quote
@@ -27,6 +27,10 @@ from firehose.plumbing.backoff import delays
 Event = dict[str, Any]
 Params = Mapping[str, str | Sequence[str]]
 REMEMBERED: Final = 20_000
+AWAY: Final = frozenset({429, 502, 503, 504})
+"""What a hub that starts or is busy answers, and a proxy whose hub is away: no reason to stop following."""
+LONGEST_SECONDS: Final = 300.0
+"""A `Retry-After` is believed up to here."""
 SILENCE_SECONDS: Final = 45.0
 """A stream that says nothing for three heartbeats is taken for dead."""
 
@@ -41,7 +45,11 @@ class HubRefused(FirehoseError):
 
 
 class HubAway(FirehoseError):
-    """No hub answers."""
+    """No hub answers. seconds: how long the hub, or a proxy before it, asks to wait; 0 without a word."""
+
+    def __init__(self, why: str, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+        super().__init__(why)
 
 
 class Client:
@@ -80,20 +88,27 @@ class Client:
             asked["cursor"] = page["cursor"]
 
     def stream(
-        self, *topics: str, params: Params | None = None, reconnect: bool = True, **more: str
+        self,
+        *topics: str,
+        params: Params | None = None,
+        reconnect: bool = True,
+        on_break: Callable[[str, float], None] | None = None,
+        **more: str,
     ) -> Iterator[Event]:
         """Events as they come, from `since` or `cursor` (else from now), each once. `reconnect=False` ends with the
-        connection; `until=…` ends the stream by itself."""
+        connection; `until=…` ends the stream by itself. on_break: hears of each break, why and how many seconds until
+        the next try."""
         asked: dict[str, Any] = {**(params or {}), **more}
         path = "/v1/stream" + (f"/{','.join(quote(topic, safe='/+#$') for topic in topics)}" if topics else "")
         path = path.replace("#", "%23")
-        waits = delays(first=0.5, most=30.0)
+        waits = _waits()
         hub = 0
         last: Event | None = None
         while True:
+            why, least = f"{self.hubs[hub]} has ended the connection", 0.0
             try:
                 for event in self._lines(self.hubs[hub] + path, asked):
-                    waits = delays(first=0.5, most=30.0)
+                    waits = _waits()
                     if self._fresh(event):
                         last = event
                         asked.pop("since", None)
@@ -101,16 +116,20 @@ class Client:
                         yield event
                 if not reconnect or "until" in asked:
                     return
-            except httpx.TransportError:
+            except (HubAway, httpx.TransportError) as error:
+                why, least = f"{self.hubs[hub]} does not answer: {error}", getattr(error, "seconds", 0.0)
                 if not reconnect:
-                    raise HubAway(f"{self.hubs[hub]} does not answer") from None
+                    raise HubAway(why) from None
             if len(self.hubs) > 1:
                 hub = (hub + 1) % len(self.hubs)
                 # Another hub has sequences of its own: go back to the last event's time and leave out what was seen.
                 asked.pop("cursor", None)
                 if last is not None:
                     asked["since"] = last["time"]
-            time.sleep(next(waits))
+            wait = max(next(waits), least)
+            if on_break is not None:
+                on_break(why, wait)
+            time.sleep(wait)
 
     def publish(self, source: str, event: Event) -> Any:
         """Hand a CloudEvent to an `inbox` source; the hub's receipt, once it is on disk."""
@@ -123,7 +142,7 @@ class Client:
         with self._http.stream("GET", url, params=dict(params), headers=headers, timeout=timeout) as answer:
             if answer.status_code != 200:
                 answer.read()
-                raise refused(answer)
+                raise away(answer) if answer.status_code in AWAY else refused(answer)
             for line in answer.iter_lines():
                 if line:
                     event: Event = json.loads(line)
@@ -149,6 +168,16 @@ class Client:
                 return answer
             raise refused(answer)
         raise HubAway(f"no hub answers at {', '.join(self.hubs)}; is it running? firehose up starts one")
+
+
+def away(answer: httpx.Response) -> HubAway:
+    """An answer that says "later", with the seconds that it asks for."""
+    asked = answer.headers.get("retry-after", "")
+    return HubAway(f"HTTP {answer.status_code}", min(float(asked), LONGEST_SECONDS) if asked.isdigit() else 0.0)
+
+
+def _waits() -> Iterator[float]:
+    return delays(first=0.5, most=30.0)
 
 
 def refused(answer: httpx.Response) -> HubRefused:

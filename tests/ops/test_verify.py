@@ -38,6 +38,13 @@ def test_a_whole_history_and_its_dumps_are_right(tmp_path: Path) -> None:
     assert json.loads(output)["dumps"] == "1 hours"
 
 
+def test_no_history_is_not_a_right_one(tmp_path: Path) -> None:
+    code, output = told("--data", str(tmp_path / "elsewhere"))
+    assert code == 2
+    assert f"there is no history at {tmp_path / 'elsewhere' / 'history.db'}" in output
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_hole_is_named(tmp_path: Path) -> None:
     fill(tmp_path, 1, 2, 5)
     code, output = told("--data", str(tmp_path))

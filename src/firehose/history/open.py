@@ -31,22 +31,29 @@ class Address(Protocol):
         ...
 
 
-def open_store(settings: Address, data: Path) -> Store:
-    """The store that the settings name; without any, a file in the data folder."""
+def open_store(settings: Address, data: Path, *, create: bool = True) -> Store:
+    """The store that the settings name; without any, a file in the data folder. `create=False` wants it to be there
+    already: else `Broken`."""
     url = settings.url
     if settings.url_env:
         url = os.environ.get(settings.url_env, "")
         if not url:
             raise Broken(f"history.url_env: the environment variable {settings.url_env} is not set", code=2)
     if not url:
-        return SqliteStore(data / FILE)
+        return _file(data / FILE, create)
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and rest.startswith("/") and rest != "/":
         # As elsewhere: three slashes and a relative path, four and an absolute one.
-        return SqliteStore(Path(rest[1:]))
+        return _file(Path(rest[1:]), create)
     if scheme in ("postgresql", "postgres"):
         # Imported here, so that a hub on SQLite does not hold the driver in memory.
         from firehose.history.postgres import PostgresStore
 
         return PostgresStore(url)
     raise Broken("history.url is neither sqlite:///FILE nor postgresql://…", code=2)
+
+
+def _file(path: Path, create: bool) -> Store:
+    if not create and not path.exists():
+        raise Broken(f"there is no history at {path}; --data or --settings says where it is", code=2)
+    return SqliteStore(path)

@@ -17,7 +17,7 @@ from firehose.client import Client
 from firehose.errors import Broken
 from firehose.event import rfc3339
 from firehose.ops.capture import capture
-from firehose.ops.reading import connected, given
+from firehose.ops.reading import connected, given, told
 from firehose.ops.replaying import Mqtt, paced
 from firehose.ops.showing import settings_option
 from firehose.plumbing.clock import now
@@ -45,7 +45,8 @@ def capture_command(name: str, into: Path, kind: str, file: Path | None, client:
     """
     declared = source.load(kind or _kind_of(name, file))
     until = "" if asked["follow"] else rfc3339(now())
-    events = client.stream(params=given(source=name, since=asked["since"], until=until))
+    client.get("/healthz")  # a hub that is not there is an error; a break later is not
+    events = client.stream(params=given(source=name, since=asked["since"], until=until), on_break=told)
     for path in islice(capture(declared, events, into, each=asked["each"]), asked["count"]):
         click.echo(str(path))
 
@@ -68,22 +69,23 @@ def _kind_of(name: str, file: Path | None) -> str:
 def replay_command(topics: tuple[str, ...], query: str, client: Client, **asked: Any) -> None:
     """Play recorded events once more, with the pauses they had, N times as fast.
 
-    They go to standard output, one JSON object a line, or to a topic of your own at any MQTT broker; never into the
-    hub again. A pause takes at most a minute.
+    They go to standard output, one JSON object a line, or to a topic of your own at an MQTT broker; never into the
+    hub again, whose broker takes nothing from readers. A pause takes at most a minute.
 
     \b
     Examples:
       firehose replay --since 1h --speed 60
-      firehose replay 'events/gerrit/#' --since 1d --speed 100 --to mqtt://127.0.0.1:1883/private/me/replay
+      firehose replay 'events/gerrit/#' --since 1d --speed 100 --to mqtt://broker.example.org/me/replay
     Exit codes: 0 done, 1 hub or broker does not answer, 2 usage.
     """
     window = given(q=query, since=asked["since"], until=asked["until"] or rfc3339(now()))
-    events = paced(client.stream(*topics, params=window), asked["speed"], time.sleep)
+    client.get("/healthz")  # a hub that is not there is an error; a break later is not
+    events = paced(client.stream(*topics, params=window, on_break=told), asked["speed"], time.sleep)
     if not asked["to"]:
         for event in events:
             click.echo(json.dumps(event, ensure_ascii=False))
         return
-    broker = Mqtt(asked["to"], asked["user"], _password(asked["password_file"]))
+    broker = Mqtt(asked["to"], asked["user"], _password(asked["password_file"]), doubt=_doubted)
     try:
         count = 0
         for event in events:
@@ -92,6 +94,10 @@ def replay_command(topics: tuple[str, ...], query: str, client: Client, **asked:
     finally:
         broker.close()
     click.echo(f"{count} events", err=True)
+
+
+def _doubted(why: str) -> None:
+    click.echo(f"firehose: {why}", err=True)
 
 
 def _password(file: Path | None) -> str:

@@ -69,7 +69,7 @@ def tail(topics: tuple[str, ...], query: str, params: dict[str, str], client: Cl
       firehose tail 'events/+/change/merged/#' --since 1h
       firehose tail -q 'outcome:failure' --json | jq .summary
     """
-    show(client.stream(*topics, params=params | given(q=query)), as_json)
+    show(client.stream(*topics, params=params | given(q=query), on_break=told), as_json)
 
 
 @click.command()
@@ -87,7 +87,8 @@ def search(query: str, params: dict[str, str], order: str, limit: int, client: C
       firehose search 'kind:change.merged project:openstack/nova' --since 7d
       firehose search '"live migration" outcome:failure' --json
     """
-    show(client.search(params | given(q=query, order=order), limit=limit), as_json)
+    if not show(client.search(params | given(q=query, order=order), limit=limit), as_json):
+        click.echo("no event matches", err=True)
 
 
 @click.command()
@@ -162,11 +163,18 @@ def given(**values: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def show(events: Iterable[dict[str, Any]], as_json: bool) -> None:
-    """Print events until they end; a closed pipe is an end, too."""
+def told(why: str, wait: float) -> None:
+    """Say on standard error that the stream broke, and what comes next."""
+    click.echo(f"firehose: {why}; again in {wait:.1f} s", err=True)
+
+
+def show(events: Iterable[dict[str, Any]], as_json: bool) -> int:
+    """Print events until they end, and say how many; a closed pipe is an end, too."""
     console = Console(highlight=False, soft_wrap=True)
+    count = 0
     try:
         for event in events:
+            count += 1
             if as_json:
                 print(json.dumps(event, ensure_ascii=False), flush=True)
             else:
@@ -175,6 +183,7 @@ def show(events: Iterable[dict[str, Any]], as_json: bool) -> None:
     except BrokenPipeError:
         # The reader is gone; keep Python from complaining when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return count
 
 
 def row(event: dict[str, Any]) -> Text:

@@ -64,7 +64,11 @@ def list_(as_json: bool, file: Path | None, data: str) -> None:
     \b
     Example: firehose token list --json
     """
-    for known in opened(file, data).all():
+    found = opened(file, data).all()
+    if not found:
+        folder = load(file, os.environ, data=data)[0].data
+        click.echo(f"no tokens in {folder}; firehose token create makes one", err=True)
+    for known in found:
         if as_json:
             click.echo(msgspec.json.encode(brief(known)).decode())
         else:

@@ -39,7 +39,7 @@ def verify(dumps: Path | None, key: str, as_json: bool, file: Path | None, data:
     Examples:
       firehose verify --data /var/lib/firehose
       firehose verify --dumps ./taken --key 3f0c…
-    Exit codes: 0 all is right, 3 something is not (each problem is a line), 2 settings.
+    Exit codes: 0 all is right, 3 something is not (each problem is a line), 2 settings, or no history there.
     """
     if dumps is not None:
         if len(key) != 64:
@@ -52,14 +52,15 @@ def verify(dumps: Path | None, key: str, as_json: bool, file: Path | None, data:
     else:
         for problem in problems[:MOST]:
             click.echo(problem)
-        click.echo(f"{len(problems)} problems" if problems else f"all is right: {checked}")
+        told = "; ".join(f"{name} {value}" for name, value in checked.items())
+        click.echo(f"{len(problems)} problems in {told}" if problems else f"all is right: {told}")
     if problems:
         raise click.exceptions.Exit(3)
 
 
 def _own(file: Path | None, data: str) -> tuple[list[str], dict[str, str]]:
     settings, _ = load(file, os.environ, data=data)
-    store = open_store(settings.history, settings.data)
+    store = open_store(settings.history, settings.data, create=False)
     try:
         span = store.span()
         problems = list(holes(store, ruled=len(settings.history.keep) > 1))
