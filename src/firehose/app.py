@@ -45,7 +45,7 @@ from firehose.plumbing import metrics
 from firehose.plumbing.child import Child
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
-from firehose.settings import Settings, secret
+from firehose.settings import Settings, secret, secrets
 from firehose.web.hub import Hub
 from firehose.web.server import Server
 
@@ -356,7 +356,8 @@ async def close_all(closing: list[Any]) -> None:
 
 def external(settings: Settings) -> Addresses:
     """Where engines that somebody else runs listen, and the hub's password there."""
-    password = secret(settings.engine).decode()
+    with _of("engine"):
+        password = secret(settings.engine).decode()
     if not password:
         raise Broken(
             "engine.urls needs engine.secret_file or engine.secret_env: the password that `firehose engine-config` "
@@ -394,8 +395,12 @@ def load_instances(settings: Settings) -> dict[str, Instance]:
     for name, own in settings.sources.items():
         if own.audience:
             raise Broken(f"sources.{name}.audience: private streams are not supported by this version", code=2)
-        secrets = tuple(value for value in (secret(own), secret(own, "old_secret")) if value)
-        found[name] = Instance(name, source_kinds.load(own.kind), own, secrets, login=name in fed)
+        with _of(f"sources.{name}"):
+            read = {name: secret(own, name) for name in secrets(own)}
+            keys = tuple(read[name] for name in ("secret", "old_secret") if read.get(name))
+            found[name] = Instance(name, source_kinds.load(own.kind), own, keys, login=name in fed)
+            if shut := found[name].shut:
+                log.warning(shut, source=name)
     return found
 
 
@@ -403,11 +408,21 @@ def load_producers(settings: Settings) -> tuple[Producer, ...]:
     """The logins of the settings, with their passwords read."""
     found: list[Producer] = []
     for login in settings.mqtt.logins:
-        password = secret(login).decode()
+        with _of(f"mqtt.logins: user {login.user!r}"):
+            password = secret(login).decode()
         if not password:
             raise Broken(f"mqtt.logins: user {login.user!r} needs secret_file or secret_env", code=2)
         found.append(Producer(login.user, password, login.source, login.own_topics))
     return tuple(found)
+
+
+@contextmanager
+def _of(where: str) -> Iterator[None]:
+    """An error in there is about this part of the settings."""
+    try:
+        yield
+    except Broken as error:
+        raise Broken(f"{where}: {error.detail}", code=error.code) from None
 
 
 @contextmanager

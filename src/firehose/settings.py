@@ -233,12 +233,19 @@ def secret(owner: object, name: str = "secret") -> bytes:
         try:
             return Path(file).read_bytes().strip()
         except OSError as error:
-            raise Broken(f"cannot read the secret in {file}: {error.strerror}", code=2) from None
+            raise Broken(f"{name}_file: cannot read {file}: {error.strerror}", code=2) from None
     if variable:
         if variable not in os.environ:
-            raise Broken(f"the secret's environment variable {variable} is not set", code=2)
+            raise Broken(f"{name}_env: the environment variable {variable} is not set", code=2)
         return os.environ[variable].strip().encode()
     return b""
+
+
+def secrets(owner: Any) -> list[str]:
+    """The names of a table's secrets, each for `secret()`: `<name>_file` or `<name>_env`."""
+    ends = ("secret_file", "secret_env")
+    names = (field.rpartition("_")[0] for field in owner.__struct_fields__ if field.endswith(ends))
+    return list(dict.fromkeys(names))
 
 
 def _parse(path: Path) -> dict[str, Any]:

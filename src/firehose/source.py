@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -156,12 +156,16 @@ class Poll:
     requests: Callable[[str], Sequence[Request]]
 
 
+Tls = Literal["implicit", "starttls", "none"]
+"""How a mail server's connection is made safe."""
+
+
 @dataclass(frozen=True)
 class Mailbox:
     """A mailbox to read over IMAP: each message is one delivery, its bytes, with the content type `MAIL`.
 
-    place: `host:port`. secret: names the password in the settings. tls: `implicit`, `starttls`, or `none`. ca_file:
-    instead of the system's authorities. idle: seconds that one IDLE lasts, and between two looks where the server
+    place: `host:port`, or `host` for the usual port. secret: names the password in the settings. ca_file: instead of
+    the system's authorities. idle: seconds that one IDLE lasts, and between two looks where the server
     knows no IDLE.
     """
 
@@ -169,7 +173,7 @@ class Mailbox:
     user: str
     secret: str = "imap_secret"
     folder: str = "INBOX"
-    tls: str = "implicit"
+    tls: Tls = "implicit"
     ca_file: str = ""
     idle: float = 300.0
 

@@ -21,11 +21,10 @@ from aiormq.exceptions import AMQPError, ChannelAccessRefused, ChannelNotFoundEn
 
 from firehose.errors import TryLater
 from firehose.intake import watch
-from firehose.intake.instance import Instance
+from firehose.intake.instance import Instance, word
 from firehose.intake.session import Doors, Session, obey
 from firehose.plumbing import amqp
 from firehose.plumbing.clock import Now, monotonic
-from firehose.settings import secret
 from firehose.source import Delivery, Queue
 
 log = structlog.get_logger("amqp")
@@ -151,8 +150,8 @@ class QueueReader(Session):
 
     def _login(self) -> amqp.Login:
         want = self._queue
-        word = secret(self._instance.settings, want.secret).decode()
-        return amqp.Login(want.url, word, want.ca_file, want.cert_file, want.key_file)
+        password = word(self._instance.settings, want.secret)
+        return amqp.Login(want.url, password, want.ca_file, want.cert_file, want.key_file)
 
 
 def _plain(value: object) -> str:

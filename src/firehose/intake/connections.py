@@ -18,6 +18,7 @@ from firehose import subject as subjects
 from firehose.bus.contract import Bus, Message
 from firehose.errors import Refused
 from firehose.event import Event, encode
+from firehose.intake import places
 from firehose.intake.gate import Gate
 from firehose.intake.instance import Instance
 from firehose.intake.ledger import Ledger
@@ -86,6 +87,7 @@ def connections(instances: Mapping[str, Instance], hub: Parts, folder: Path, now
         if kind.lines and (lines := kind.lines(instance.settings)):
             from firehose.intake.stream import Stream
 
+            places.check(instance.name, lines)
             # A Gerrit drops events when its reader is slow, so lines go to disk when the stream is away.
             spool = Spool(folder / f"{instance.name}.jsonl", hub[0].accept)
             fetch, client = fetcher(instance.settings)
@@ -101,6 +103,9 @@ def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
         asked = hold.requests("")
     elif isinstance(hold, Inventory):
         asked = hold.requests
+    elif isinstance(hold, JsonLines):
+        asked = (hold.request(""),)
+    places.check(instance.name, hold, asked)
     urls = [request.url for request in asked]
     limits = Limits(read=hold.silence) if isinstance(hold, JsonLines) else None
     fetch, client = fetcher(instance.settings, urls, limits)

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from firehose.errors import Broken, TryLater
 from firehose.intake.ledger import Health
+from firehose.settings import secret
 from firehose.source import SourceKind
 
 
@@ -33,9 +35,23 @@ class Instance:
             url=self.settings.url,
             proof=self._proof,
             connection=urlsplit(self.settings.url).netloc,
+            why=self.shut,
             freshness=self.settings.freshness,
             since=_NEVER,
         )
+
+    @property
+    def shut(self) -> str:
+        """Why nothing can come in, as the source is set up; "" where something can."""
+        kind, own = self.kind, self.settings
+        connected = (kind.lines and kind.lines(own)) or (kind.holds and kind.holds(own))
+        if connected or self.login or self.secrets or getattr(own, "open", False):
+            return ""
+        if any(scheme.check in ("bearer", "open") for scheme in kind.schemes) or not (
+            kind.schemes or kind.lines or kind.holds
+        ):
+            return ""
+        return "nothing can come in: the source has neither a secret nor a connection, see its README"
 
     @property
     def _proof(self) -> str:
@@ -47,6 +63,15 @@ class Instance:
         elif self.secrets or not ways:
             ways += [_PROOFS.get(scheme.check, scheme.check) for scheme in self.kind.schemes]
         return ", ".join(dict.fromkeys(ways))
+
+
+def word(settings: Any, name: str) -> str:
+    """A connection's secret, read again for each try. One that cannot be read now is no reason to end the hub (a file
+    that is being replaced): `TryLater`. At the start of the hub it is one, see `app.load_instances`."""
+    try:
+        return secret(settings, name).decode()
+    except Broken as error:
+        raise TryLater(error.detail) from None
 
 
 _NEVER = datetime.fromisoformat("1970-01-01T00:00:00Z")

@@ -193,7 +193,7 @@ def state_of(account: Account, now: datetime) -> tuple[State, str]:
     if len(account.recent) >= 3 and list(account.recent)[-3:] == ["refused"] * 3 and account.trouble is not None:
         return "refusing", account.trouble.detail
     if account.last_event is None:
-        return "never", "no event yet"
+        return "never", opening.why or "no event yet"
     silent = now - account.last_event
     if opening.freshness and silent > timedelta(seconds=opening.freshness):
         return "quiet", f"silent for {int(silent.total_seconds())} s, limit {opening.freshness} s"

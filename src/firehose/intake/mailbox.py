@@ -20,11 +20,11 @@ from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError, LoginError
 
 from firehose.errors import TryLater
-from firehose.intake.instance import Instance
+from firehose.intake import places
+from firehose.intake.instance import Instance, word
 from firehose.intake.judge import too_large
 from firehose.intake.session import Doors, Session, obey
 from firehose.plumbing.clock import Now, monotonic
-from firehose.settings import secret
 from firehose.source import MAIL, MAX_BODY, Delivery, Mailbox
 
 log = structlog.get_logger("mailbox")
@@ -43,6 +43,7 @@ class MailboxReader(Session):
     def __init__(self, instance: Instance, box: Mailbox, doors: Doors, now: Now) -> None:
         super().__init__(instance, doors, now)
         self._box = box
+        self._place = places.mailbox(box)
 
     async def run(self) -> None:
         """Connect, read, wait for more, and again, without end."""
@@ -83,16 +84,14 @@ class MailboxReader(Session):
                 client.shutdown()
 
     def _log_in(self) -> IMAPClient:
-        host, _, port = self._box.place.rpartition(":")
+        host, port = self._place
         implicit = self._box.tls == "implicit"
         try:
             context = ssl.create_default_context(cafile=self._box.ca_file or None)
-            client = IMAPClient(
-                host.strip("[]"), int(port), ssl=implicit, ssl_context=context if implicit else None, timeout=PATIENCE
-            )
+            client = IMAPClient(host, port, ssl=implicit, ssl_context=context if implicit else None, timeout=PATIENCE)
             if self._box.tls == "starttls":
                 client.starttls(ssl_context=context)
-            client.login(self._box.user, secret(self._instance.settings, self._box.secret).decode())
+            client.login(self._box.user, word(self._instance.settings, self._box.secret))
         except LoginError as error:
             why = f"{self._box.place} does not let {self._box.user} in: {error}"
             raise (TryLater(why) if busy(str(error)) else TryLater(why, after=SETTINGS_WAIT)) from None

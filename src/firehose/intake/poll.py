@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from firehose.errors import GiveUp, Refused, TryLater
+from firehose.intake.instance import word
 from firehose.plumbing.http import Answer, Client, Limits
-from firehose.settings import secret
 from firehose.source import Gap, Request, SourceKind
 
 MOST_PAGES: Final = 100
@@ -63,10 +63,10 @@ def dressed(request: Request, settings: Any, more: Mapping[str, str]) -> dict[st
     """The headers of a request, with its secret."""
     headers = {**request.headers, **more}
     if request.user or any("{secret}" in value for value in headers.values()):
-        word = secret(settings, request.secret).decode()
-        headers = {name: value.replace("{secret}", word) for name, value in headers.items()}
+        password = word(settings, request.secret)
+        headers = {name: value.replace("{secret}", password) for name, value in headers.items()}
         if request.user:
-            login = base64.b64encode(f"{request.user}:{word}".encode()).decode()
+            login = base64.b64encode(f"{request.user}:{password}".encode()).decode()
             headers["Authorization"] = f"Basic {login}"
     return headers
 

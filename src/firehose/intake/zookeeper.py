@@ -22,12 +22,11 @@ from kazoo.protocol.states import WatchedEvent
 
 from firehose.errors import TryLater
 from firehose.event import Event, fingerprint
-from firehose.intake.instance import Instance
+from firehose.intake.instance import Instance, word
 from firehose.intake.remembering import Keep, Remembering
 from firehose.intake.session import Doors, obey
 from firehose.intake.znodes import Listing, Reading, Tree, ordered
 from firehose.plumbing.clock import Now, monotonic
-from firehose.settings import secret
 from firehose.source import Seen, Znodes
 
 log = structlog.get_logger("zookeeper")
@@ -110,12 +109,12 @@ class TreeReader(Remembering):
 
     def _client(self) -> Any:
         want = self._want
-        word = secret(self._instance.settings, want.secret).decode()
+        password = word(self._instance.settings, want.secret)
         tls: dict[str, Any] = {}
         if want.ca_file:
             own = {"certfile": want.cert_file or None, "keyfile": want.key_file or None}
             tls = {"use_ssl": True, "ca": want.ca_file, "check_hostname": want.check_hostname, **own}
-        login = [("digest", f"{want.user}:{word}")] if want.user else None
+        login = [("digest", f"{want.user}:{password}")] if want.user else None
         return KazooClient(hosts=want.hosts, timeout=want.timeout, auth_data=login, **tls)
 
 

@@ -22,6 +22,7 @@ from firehose.bus.engine import find_binary
 from firehose.errors import Broken
 from firehose.ops.showing import data_option, settings_option
 from firehose.settings import Settings, load, secret
+from firehose.settings import secrets as every
 
 Level = Literal["ok", "note", "wrong"]
 MARKS: Final[dict[str, str]] = {"ok": "ok   ", "note": "note ", "wrong": "WRONG"}
@@ -87,13 +88,14 @@ def secrets(settings: Settings) -> Iterator[Finding]:
     owners += [("notify.mail", settings.notify.mail), ("notify.irc", settings.notify.irc)]
     owners += [(f"mqtt.logins {login.user}", login) for login in settings.mqtt.logins]
     for where, owner in owners:
-        try:
-            secret(owner)
-        except Broken as error:
-            yield Finding("wrong", f"{where}: {error.detail}")
-        path = getattr(owner, "secret_file", "")
-        if path and Path(path).exists() and Path(path).stat().st_mode & 0o077:
-            yield Finding("note", f"{where}: others can read {path}", f"chmod 600 {path}")
+        for name in every(owner):
+            try:
+                secret(owner, name)
+            except Broken as error:
+                yield Finding("wrong", f"{where}: {error.detail}")
+            path = getattr(owner, f"{name}_file", "")
+            if path and Path(path).exists() and Path(path).stat().st_mode & 0o077:
+                yield Finding("note", f"{where}: others can read {path}", f"chmod 600 {path}")
 
 
 def folders(settings: Settings) -> Iterator[Finding]:

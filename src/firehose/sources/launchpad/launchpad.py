@@ -35,10 +35,10 @@ IGNORED: Final = {
 class Settings(source.WebhookSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """url: Launchpad's address. secret_file, secret_env: of its webhooks.
 
-    imap: `host:port` of a mailbox that gets bug mail, "" for none. imap_user, imap_secret_file, imap_secret_env: its
-    login. imap_folder: what is read there. imap_tls: `implicit`, `starttls` or `none`. imap_ca_file: the
-    authorities of the mail server, "" for the system's. idle: seconds that one IDLE lasts, and between two looks where
-    the server knows no IDLE.
+    imap: `host` or `host:port` of a mailbox that gets bug mail, "" for none. imap_user, imap_secret_file,
+    imap_secret_env: its login. imap_folder: what is read there. imap_tls: `implicit`, `starttls` or `none`.
+    imap_ca_file: the authorities of the mail server, "" for the system's. idle: seconds that one IDLE lasts, and
+    between two looks where the server knows no IDLE.
     """
 
     url: str = "https://launchpad.net"
@@ -47,7 +47,7 @@ class Settings(source.WebhookSettings, frozen=True, kw_only=True, forbid_unknown
     imap_secret_file: str = ""
     imap_secret_env: str = ""
     imap_folder: str = "INBOX"
-    imap_tls: str = "implicit"
+    imap_tls: source.Tls = "implicit"
     imap_ca_file: str = ""
     idle: float = 300.0
 

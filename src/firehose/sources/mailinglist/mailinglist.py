@@ -34,9 +34,9 @@ _PREFIX: Final = re.compile(r"^(?:(?:re|aw|fwd?)\s*:\s*|\[[^\]]{0,60}\]\s*)+", r
 
 
 class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """imap, imap_user, imap_secret_file, imap_secret_env, imap_folder, imap_tls: the mailbox (`host:port`; `implicit`,
-    `starttls` or `none`). imap_ca_file: the authorities of the mail server, "" for the system's. idle: seconds that one
-    IDLE lasts.
+    """imap, imap_user, imap_secret_file, imap_secret_env, imap_folder, imap_tls: the mailbox (`host` or
+    `host:port`; `implicit`, `starttls` or `none`). imap_ca_file: the authorities of the mail server, "" for the
+    system's. idle: seconds that one IDLE lasts.
 
     lists: List-Id -> project, "" for none; without it all lists of the mailbox count. archive: HyperKitty's address, to
     read the `lists` from there instead, every `every` seconds.
@@ -50,7 +50,7 @@ class Settings(source.Settings, frozen=True, kw_only=True, forbid_unknown_fields
     imap_secret_file: str = ""
     imap_secret_env: str = ""
     imap_folder: str = "INBOX"
-    imap_tls: str = "implicit"
+    imap_tls: source.Tls = "implicit"
     imap_ca_file: str = ""
     idle: float = 300.0
     lists: dict[str, str] = msgspec.field(default_factory=dict)

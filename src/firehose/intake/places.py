@@ -1,0 +1,63 @@
+"""Where connections lead. What cannot be an address is an error of the settings, told when the hub starts: a connection
+that tries it for ever would tell nobody.
+
+In: what a source wants held. Out: nothing, or `Broken` with the address. It asks no name server and opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from firehose.errors import Broken
+from firehose.source import Hold, Mailbox, Queue, Request, SshLines, Znodes
+
+MAIL_PORTS: Final = {"implicit": 993, "starttls": 143, "none": 143}
+
+
+def check(name: str, hold: Hold | SshLines, asked: Sequence[Request] = ()) -> None:
+    """Every address of a source's connection. asked: the requests that it begins with."""
+    try:
+        match hold:
+            case SshLines():
+                _host_port(f"{hold.host}:{hold.port}")
+            case Mailbox():
+                mailbox(hold)
+            case Queue():
+                _url(hold.url, "amqp", "amqps")
+            case Znodes():
+                for each in hold.hosts.partition("/")[0].split(","):
+                    _host_port(each.strip())
+            case _:
+                for request in asked:
+                    _url(request.url, "http", "https")
+    except Broken as error:
+        raise Broken(f"sources.{name}: {error.detail}", code=2) from None
+
+
+def mailbox(box: Mailbox) -> tuple[str, int]:
+    """Host and port of a mailbox; without a port the usual one of its kind of TLS."""
+    host, port = _host_port(box.place)
+    return host, port or MAIL_PORTS[box.tls]
+
+
+def _host_port(text: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or host != host.strip() or " " in host or parts.netloc != text or parts.username is not None:
+        raise Broken(f"{text!r} is not host or host:port", code=2)
+    return host, port
+
+
+def _url(text: str, *schemes: str) -> None:
+    try:
+        parts = urlsplit(text)
+        right = parts.scheme in schemes and bool(parts.hostname) and " " not in parts.netloc and (parts.port or 1) > 0
+    except ValueError:
+        right = False
+    if not right:
+        raise Broken(f"{text!r} is not {' or '.join(f'{scheme}://host…' for scheme in schemes)}", code=2)
