@@ -15,6 +15,15 @@ class FirehoseError(Exception):
         super().__init__(self.detail)
 
 
+def words(error: BaseException) -> str:
+    """An error of somebody else's code in one line of 300 characters: what the system says without its number, else
+    the class and the text."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[:300]
+    text = str(error)
+    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
+
+
 class Refused(FirehoseError):
     """The request is not acceptable as it stands.
 

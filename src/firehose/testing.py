@@ -181,10 +181,11 @@ class HubProcess:
         return "\n".join(line[-600:] for line in self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def account(self) -> str:
-        """What the hub says of its sources now, and the end of its log without what only debugging wants."""
+        """What the hub says of its sources and sinks now, and the end of its log without what only debugging wants."""
         told = []
-        with suppress(OSError, ValueError, KeyError):
-            told = [json.dumps(source)[:600] for source in self.get("/v1/sources")["sources"]]
+        for ends in ("sources", "sinks"):
+            with suppress(OSError, ValueError, KeyError):
+                told += [json.dumps(each)[:900] for each in self.get(f"/v1/{ends}")[ends]]
         log = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join([*told, *[line[:600] for line in log if '"level": "debug"' not in line][-60:]])
 

@@ -19,7 +19,7 @@ import structlog
 from aio_pika.abc import AbstractConnection, AbstractIncomingMessage
 from aiormq.exceptions import AMQPError, ChannelAccessRefused, ChannelNotFoundEntity
 
-from firehose.errors import TryLater
+from firehose.errors import TryLater, words
 from firehose.intake import watch
 from firehose.intake.instance import Instance, word
 from firehose.intake.session import Doors, Session, obey
@@ -52,7 +52,7 @@ class QueueReader(Session):
             except TryLater as error:
                 why, wait = error.detail, error.after
             except (AMQPError, OSError, TimeoutError, ValueError) as error:
-                why = f"{type(error).__name__}: {error}"[:300]
+                why = words(error)
             obey()
             if monotonic() - began >= self._pace.good:
                 waits = self._waits()

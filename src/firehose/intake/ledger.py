@@ -21,6 +21,7 @@ from firehose.plumbing import metrics
 Verdict = Literal["event", "ignored", "duplicate", "unknown", "refused"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("event", "ignored", "duplicate", "unknown", "refused")
 State = Literal["healthy", "quiet", "refusing", "down", "never"]
+NOTHING_YET: Final = "no event yet"
 HOURS: Final = 24
 SAMPLE: Final = 2_000
 
@@ -193,7 +194,7 @@ def state_of(account: Account, now: datetime) -> tuple[State, str]:
     if len(account.recent) >= 3 and list(account.recent)[-3:] == ["refused"] * 3 and account.trouble is not None:
         return "refusing", account.trouble.detail
     if account.last_event is None:
-        return "never", opening.why or "no event yet"
+        return "never", opening.why or NOTHING_YET
     silent = now - account.last_event
     if opening.freshness and silent > timedelta(seconds=opening.freshness):
         return "quiet", f"silent for {int(silent.total_seconds())} s, limit {opening.freshness} s"

@@ -19,7 +19,7 @@ import structlog
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError, LoginError
 
-from firehose.errors import TryLater
+from firehose.errors import TryLater, words
 from firehose.intake import places
 from firehose.intake.instance import Instance, word
 from firehose.intake.judge import too_large
@@ -57,7 +57,7 @@ class MailboxReader(Session):
             except TryLater as error:
                 why, wait = error.detail, error.after if error.after >= SETTINGS_WAIT else 0.0
             except (IMAPClientError, OSError, ValueError) as error:
-                why = f"{type(error).__name__}: {error}"[:300]
+                why = words(error)
             obey()
             if monotonic() - began >= self._pace.good:
                 waits = self._waits()

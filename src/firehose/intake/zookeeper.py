@@ -20,7 +20,7 @@ from kazoo.exceptions import KazooException, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.states import WatchedEvent
 
-from firehose.errors import TryLater
+from firehose.errors import TryLater, words
 from firehose.event import Event, fingerprint
 from firehose.intake.instance import Instance, word
 from firehose.intake.remembering import Keep, Remembering
@@ -56,7 +56,7 @@ class TreeReader(Remembering):
             except TryLater as error:
                 why = error.detail
             except (KazooException, KazooTimeoutError, OSError, ValueError) as error:
-                why = f"{type(error).__name__}: {error}"[:300]
+                why = words(error)
             obey()
             if monotonic() - began >= self._pace.good:
                 waits = self._waits()

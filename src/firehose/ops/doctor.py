@@ -126,6 +126,7 @@ def running(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok" if ready.status_code == 200 else "wrong", f"the hub at {base} says: {ready.text.strip()[:200]}")
     for health in httpx.get(f"{base}/v1/sources", timeout=5).json().get("sources", []):
         level: Level = {"healthy": "ok", "never": "note", "quiet": "note"}.get(health["state"], "wrong")  # type: ignore[assignment]
-        words = f"source {health['name']}: {health['state']}" + (f", {health['why']}" if health["why"] else "")
+        where = f", {health['connection']}" if level == "wrong" and health["connection"] else ""
+        words = f"source {health['name']}: {health['state']}{where}" + (f", {health['why']}" if health["why"] else "")
         unknown = health["verdicts"].get("unknown", 0)
         yield Finding(level, words, "firehose quarantine list shows what nobody could read" if unknown else "")

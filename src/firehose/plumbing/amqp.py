@@ -21,7 +21,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
 from aio_pika.exceptions import DeliveryError
 from aiormq.exceptions import AMQPError
 
-from firehose.errors import Broken, TryLater
+from firehose.errors import Broken, TryLater, words
 from firehose.plumbing.backoff import delays
 
 log = structlog.get_logger("amqp")
@@ -137,7 +137,7 @@ class Publisher:
             except TryLater as error:
                 self._why, wait = error.detail, error.after
             except (AMQPError, OSError, TimeoutError, ValueError) as error:
-                self._why = f"{type(error).__name__}: {error}"[:300]
+                self._why = words(error)
             finally:
                 self._connected.clear()
                 self._connection = self._channel = self._exchange = None
@@ -161,7 +161,7 @@ class Publisher:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
                 raise
-            raise TryLater(f"the broker did not confirm it: {type(error).__name__}: {error}"[:300]) from None
+            raise TryLater(f"the broker did not confirm it: {words(error)}") from None
 
     async def _open(self) -> AbstractExchange:
         """The exchange, on a channel that is open: a broker closes the channel of a publish that it forbids."""

@@ -20,7 +20,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import NoStreamResponseError
 
-from firehose.errors import Broken, TryLater
+from firehose.errors import Broken, TryLater, words
 from firehose.plumbing.backoff import delays
 
 log = structlog.get_logger("nats-out")
@@ -73,7 +73,7 @@ class Server:
                 await ended.wait()
                 self._why = "the server ended the connection"
             except (NatsError, OSError, TimeoutError, ValueError) as error:
-                self._why = f"{type(error).__name__}: {error}"[:300]
+                self._why = words(error)
             finally:
                 self._connected.clear()
                 client, self._client = self._client, None
@@ -123,7 +123,7 @@ class Server:
         except NoStreamResponseError:
             raise TryLater(f'no stream takes {subject!r} there; make one, or set acknowledge = "server"') from None
         except (NatsError, OSError, TimeoutError) as error:
-            raise TryLater(f"it was not acknowledged: {type(error).__name__}: {error}"[:300]) from None
+            raise TryLater(f"it was not acknowledged: {words(error)}") from None
         return "taken by the server"
 
 

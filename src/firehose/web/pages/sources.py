@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Response, get
 
-from firehose.intake.ledger import Health
+from firehose.intake.ledger import NOTHING_YET, Health
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
 from firehose.web.pages import charts, connectors, outlets, wording
@@ -81,11 +81,16 @@ def values(hub: Hub) -> dict[str, Any]:
         "counted": counted,
         "unreadable": unreadable,
         "problems": sorted(
-            (trouble(one) for one in listed if one.health.state in ("down", "refusing", "quiet")),
+            (trouble(one) for one in listed if needs_a_look(one.health)),
             key=lambda found: ORDER.index(found.source.health.state),
         ),
         "failed": [one for one in listed if one.health.trouble is not None],
     }
+
+
+def needs_a_look(health: Health) -> bool:
+    """Whether a banner tells of the source."""
+    return health.state in ("down", "refusing", "quiet") or (health.state == "never" and health.why != NOTHING_YET)
 
 
 def describe(health: Health, now: datetime) -> Source:
@@ -118,6 +123,10 @@ def trouble(source: Source) -> Trouble:
         since = health.trouble.time if health.trouble else None
         return Trouble(
             source, "bad", f"{health.name}: deliveries are refused.", f"{count} so far: {health.why}.", since
+        )
+    if health.state == "never":
+        return Trouble(
+            source, "warn", f"{health.name} is not set up.", f"{health.why[0].upper()}{health.why[1:]}.", None
         )
     text = f"Its last event came {wording.span(source.silent)} ago, the limit is {wording.limit(health.freshness)}."
     return Trouble(source, "warn", f"{health.name} is quiet.", text, health.last_event)
