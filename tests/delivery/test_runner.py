@@ -11,6 +11,7 @@ import pytest
 from tests.delivery.stage import Script, stage
 
 from firehose.delivery import deadletters, position
+from firehose.delivery import runner as runner_module
 from firehose.errors import GiveUp, Gone, SlowDown, TryLater
 from firehose.sink import Message, Settings
 
@@ -81,6 +82,22 @@ async def test_no_more_than_the_declared_number_at_a_time(tmp_path: Path) -> Non
         script.hold.set()
         await on.until(lambda: len(script.sent) == 8)
         assert script.most == 3
+
+
+async def test_who_never_answers_holds_a_lane_no_longer_than_a_try_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "TRY_SECONDS", 0.05)
+    async with stage(tmp_path) as on:
+        script = Script()
+        script.hold = asyncio.Event()
+        runner = on.runner(script, Settings(kind="script", since="earliest"))
+        await on.publish("a")
+        await on.until(lambda: runner.health().failed == 1)
+        assert "no answer within 0.05 s" in runner.health().why
+        script.hold.set()
+        on.clock.pass_(7)
+        await on.until(lambda: runner._stir.set() or script.sent == ["a1"])
 
 
 async def test_ten_tries_then_a_dead_letter_that_can_be_sent_again(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ WINDOW: Final = 1_000
 """Items on their way at a time; with that many open, reading waits."""
 SAVE_SECONDS: Final = 0.5
 IDLE_SECONDS: Final = 1.0
+TRY_SECONDS: Final = 600.0
+"""Seconds that one try may take, whatever the transport's own limits: who answers a byte at a time holds no lane."""
 
 
 @dataclass(frozen=True)
@@ -277,7 +279,11 @@ class Runner:
             return None
         await self._bind(items)
         reach("delivery.before-send")
-        answer = await self.transport.send(message)
+        try:
+            async with asyncio.timeout(TRY_SECONDS):
+                answer = await self.transport.send(message)
+        except TimeoutError as error:
+            raise TryLater(str(error) or f"no answer within {TRY_SECONDS:g} s") from None
         reach("delivery.after-send")
         return answer
 
