@@ -25,10 +25,11 @@ class Receiver:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                if receiver.status == 200:
+                status = receiver.status  # once: what is answered with 200 is kept
+                if status == 200:
                     receiver.bodies.append(body)
                     receiver.ids.append(self.headers["webhook-id"])
-                self.send_response(receiver.status)
+                self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
 
