@@ -29,6 +29,9 @@ subject = "{data.service}~{data.number}"
 summary = "{data.service} {data.number} is live"
 """
 CONFIG = """
+import sys
+if sys.version_info >= (3, 13):  # Errbot's Shelf is SQLite there, and Errbot uses it from several threads
+    STORAGE = "Memory"
 BACKEND = {backend!r}
 BOT_DATA_DIR = {folder!r}
 BOT_EXTRA_PLUGIN_DIR = {plugin!r}
