@@ -31,7 +31,7 @@ from firehose.fleet.logs import lines_in, reading
 from firehose.fleet.logs.book import Book
 from firehose.fleet.logs.desk import Desk
 from firehose.intake.inbound_nats import Deliver
-from firehose.plumbing import collector, log, metrics
+from firehose.plumbing import collector, log, metrics, stacks
 from firehose.plumbing.child import give_way, step_back
 from firehose.plumbing.clock import Now, now
 from firehose.plumbing.tasks import Crew
@@ -275,6 +275,7 @@ async def main() -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, crew.ask_to_stop)
+    stacks.on_request(loop)
     loop.add_reader(0, crew.ask_to_stop)  # the parent is gone: it never says anything more
     try:
         await keep(job, crew)

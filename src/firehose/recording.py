@@ -28,7 +28,7 @@ from firehose.history.dumps import Dumps
 from firehose.history.open import open_store
 from firehose.history.reader import Reader
 from firehose.history.recorder import Recorder
-from firehose.plumbing import collector, log
+from firehose.plumbing import collector, log, stacks
 from firehose.plumbing.child import step_back
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
@@ -112,6 +112,7 @@ async def main() -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, crew.ask_to_stop)
+    stacks.on_request(loop)
     loop.add_reader(0, crew.ask_to_stop)  # the parent is gone: it never says anything more
     try:
         await record(job, crew, say)

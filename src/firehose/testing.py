@@ -25,6 +25,7 @@ from typing import IO, Any
 import pytest
 
 from firehose.bus.engine import free_port as free_port
+from firehose.plumbing import stacks
 
 START_SECONDS = 60
 
@@ -181,13 +182,28 @@ class HubProcess:
         return "\n".join(line[-600:] for line in self.log.read_text(errors="replace").splitlines()[-lines:])
 
     def account(self) -> str:
-        """What the hub says of its sources and sinks now, and the end of its log without what only debugging wants."""
+        """What the hub says of its sources and sinks now, the end of its log without what only debugging wants, and
+        where its tasks stand."""
         told = []
         for ends in ("sources", "sinks"):
             with suppress(OSError, ValueError, KeyError):
                 told += [json.dumps(each)[:900] for each in self.get(f"/v1/{ends}")[ends]]
-        log = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return "\n".join([*told, *[line[:600] for line in log if '"level": "debug"' not in line][-60:]])
+        log = self._lines()
+        told += [line[:600] for line in log if '"level": "debug"' not in line][-60:]
+        return "\n".join([*told, *self._stacks(len(log))])
+
+    def _lines(self) -> list[str]:
+        return self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+
+    def _stacks(self, known: int) -> list[str]:
+        """Where the hub's tasks stand, when it still answers."""
+        if self.process is None or self.process.poll() is not None:
+            return []
+        self.process.send_signal(signal.SIGUSR1)
+        deadline = time.monotonic() + 5
+        while stacks.END not in self._lines()[known:] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return [line[:600] for line in self._lines()[known:] if line.startswith("task ")]
 
 
 StartHub = Callable[..., HubProcess]

@@ -17,7 +17,7 @@ import uvloop
 
 from firehose.app import PARTS, App
 from firehose.ops.showing import data_option, settings_option
-from firehose.plumbing import collector, log
+from firehose.plumbing import collector, log, stacks
 from firehose.settings import Settings, load
 
 
@@ -31,6 +31,8 @@ def settings(file: Path | None, data: str) -> Settings:
 @data_option
 def up(file: Path | None, data: str) -> None:
     """Start the hub: engine, sources, recorder, mirror and web in one process tree.
+
+    SIGUSR1 makes a running hub write to standard error where each of its tasks stands.
 
     \b
     Example: firehose up --settings firehose.toml --data /var/lib/firehose
@@ -70,6 +72,7 @@ async def serving(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, app.ask_to_stop)
+    stacks.on_request(loop)
     await app.start()
     collector.settle()
     click.echo(banner(settings, parts), err=True)
