@@ -66,10 +66,23 @@ class Authority:
             .not_valid_before(at - datetime.timedelta(days=1))
             .not_valid_after(at + datetime.timedelta(days=DAYS))
             .add_extension(x509.BasicConstraints(ca=own, path_length=None), critical=True)
+            # From Python 3.13 on a chain without these is refused (`VERIFY_X509_STRICT`).
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+            .add_extension(usage(signs_certificates=own), critical=True)
         )
         if names:
             made = made.add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
         return made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """What an authority's key may be used for, or a server's."""
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates, key_encipherment=not signs_certificates,
+        key_cert_sign=signs_certificates, crl_sign=signs_certificates, content_commitment=False,
+        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
 
 
 def _name(text: str) -> x509.GeneralName:
