@@ -12,10 +12,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
+from click.testing import CliRunner
 from tests.servers.hook import Receiver
 
 from firehose.delivery import unsubscribe
 from firehose.delivery.room import signer
+from firehose.ops.outgoing import sinks_resume
 from firehose.testing import HubProcess, StartHub
 
 pytestmark = pytest.mark.timeout(240)
@@ -118,3 +120,22 @@ def test_the_link_of_a_mail_asks_first_and_stops_when_posted(start_hub: StartHub
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(link[:-3])
     assert error.value.code == 404
+
+
+def test_who_stopped_mails_by_a_link_gets_them_again_when_an_admin_says_so(
+    start_hub: StartHub, receiver: Receiver
+) -> None:
+    hub = start_hub(settings(receiver))
+    link = unsubscribe.link(signer(hub.data), hub.url, "hook", "ada@example.org")
+    urllib.request.urlopen(link, b"List-Unsubscribe=One-Click").close()
+    told = json.dumps({"address": "ada@example.org"}).encode()
+    assert hub.post("/v1/sinks/hook/resume", told, {})[0] == 401
+    headers = {"authorization": f"Bearer {hub.token('admin')}"}
+    assert hub.post("/v1/sinks/other/resume", told, headers)[0] == 404
+    assert hub.post("/v1/sinks/hook/resume", b'{"adress": "ada@example.org"}', headers)[0] == 400
+    options = ["--hub", hub.url, "--token", hub.token("admin")]
+    done = CliRunner().invoke(sinks_resume, ["hook", "ada@example.org", *options], catch_exceptions=False)
+    assert json.loads(done.output) == {"name": "hook", "address": "ada@example.org", "resumed": True}
+    with urllib.request.urlopen(link) as answer:
+        assert "Stop these mails?" in answer.read().decode()
+    assert hub.post("/v1/sinks/hook/resume", told, headers)[0] == 404

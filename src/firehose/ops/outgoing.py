@@ -12,7 +12,7 @@ from firehose.ops.reading import connected, json_option
 
 @click.group()
 def sinks() -> None:
-    """The ways out: how they are, switch one on again."""
+    """The ways out: how they are, switch one on again, let somebody hear of it again."""
 
 
 @sinks.command("list")
@@ -44,6 +44,18 @@ def sinks_enable(name: str, client: Client) -> None:
     Example: firehose sinks enable ci --token "$TOKEN"
     """
     click.echo(json.dumps(client.post(f"/v1/sinks/{name}/enable")))
+
+
+@sinks.command("resume")
+@click.argument("name")
+@click.argument("address")
+@connected
+def sinks_resume(name: str, address: str, client: Client) -> None:
+    """Let somebody get a sink's mails again who stopped them by the link in one. Needs a token with scope admin.
+
+    Example: firehose sinks resume team ada@example.org --token "$TOKEN"
+    """
+    click.echo(json.dumps(client.post(f"/v1/sinks/{name}/resume", {"address": address})))
 
 
 @click.group("deadletters")

@@ -229,6 +229,9 @@ PATHS: Final[dict[str, Entry]] = {
     "/v1/quarantine/{number}/discard": {"post": admin("Remove it for good.", [_NUMBER], 404)},
     "/v1/sinks": reading("The sinks' health.", answer("All sinks.", "application/json"), [], 400),
     "/v1/sinks/{name}/enable": {"post": admin("Switch a sink on again.", [path("name", "The sink's name.")], 404)},
+    "/v1/sinks/{name}/resume": {"post": {
+        **admin("Let somebody get a sink's messages again.", [path("name", "The sink's name.")], 400, 404),
+        "requestBody": {"required": True, "content": {"application/json": {}}}}},
     "/v1/keys": reading("The key of the hub's webhook signatures.", answer("A key set.", "application/json"), []),
     "/v1/deadletters": {"get": admin("What no sink took, newest first.", [
         query("before", "Go on before this number.", {"type": "integer"}),

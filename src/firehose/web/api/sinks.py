@@ -15,7 +15,7 @@ from litestar import Request, Response, get, post
 from litestar.params import FromPath
 
 from firehose import sink as sinks
-from firehose.delivery import deadletters, position
+from firehose.delivery import deadletters, position, unsubscribe
 from firehose.delivery.books import SinkHealth, shown
 from firehose.delivery.room import RESERVED, signer
 from firehose.errors import Refused
@@ -38,11 +38,37 @@ async def health(request: Asked, hub: GivenHub) -> Response[Any]:
 async def enable(request: Asked, hub: GivenHub, name: FromPath[str]) -> Response[Any]:
     """Switch a sink on that its receiver had switched off, and try everything that waits at once."""
     token = admin(request, hub)
-    if name not in hub.settings.sinks:
-        raise Refused(f"there is no sink {name[:100]!r} in the settings", slug="not-found", status=404)
+    _known(hub, name)
     await deadletters.order(hub.bus, deadletters.Order(sink=name, action="enable"))
     hub.tokens.note("sink.enabled", name, f"token {token}")
     return _json({"name": name, "enabled": True})
+
+
+class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """address: of somebody who stopped a sink's messages."""
+
+    address: str
+
+
+@post("/v1/sinks/{name:str}/resume", status_code=200)
+async def resume(request: Asked, hub: GivenHub, name: FromPath[str]) -> Response[Any]:
+    """Let somebody get a sink's messages again who stopped them by the link in one: `{"address": …}`."""
+    token = admin(request, hub)
+    _known(hub, name)
+    try:
+        address = msgspec.json.decode(await request.body(), type=Recipient).address
+    except msgspec.DecodeError:
+        raise Refused('the body must be {"address": "…"}', slug="bad-json", field="address") from None
+    if not await unsubscribe.stopped(hub.bus, name, address):
+        raise Refused(f"nobody with this address stopped {name}", slug="not-found", status=404)
+    await unsubscribe.resume(hub.bus, name, address)
+    hub.tokens.note("sink.resumed", name, f"token {token}")
+    return _json({"name": name, "address": address, "resumed": True})
+
+
+def _known(hub: Hub, name: str) -> None:
+    if name not in hub.settings.sinks:
+        raise Refused(f"there is no sink {name[:100]!r} in the settings", slug="not-found", status=404)
 
 
 @get("/v1/keys", sync_to_thread=False)
@@ -81,4 +107,4 @@ def _json(value: object) -> Response[Any]:
     return Response(msgspec.json.encode(value), media_type="application/json", headers={"cache-control": "no-cache"})
 
 
-HANDLERS: Final[list[Any]] = [health, enable, keys]
+HANDLERS: Final[list[Any]] = [health, enable, resume, keys]
