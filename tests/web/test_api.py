@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from xml.etree import ElementTree
 
 import feedparser
@@ -119,7 +120,8 @@ async def test_the_hub_tells_of_its_sources_kinds_and_schemas(desk: Desk) -> Non
     (source,) = (await desk.http.get("/v1/sources")).json()["sources"]
     assert (source["name"], source["state"], source["verdicts"]["event"]) == ("toy", "healthy", 1)
     kinds = (await desk.http.get("/v1/kinds")).json()
-    assert "change.merged" in kinds["kinds"]
+    assert {"change.merged", "change.abandoned", "log.template.new"} <= set(kinds["kinds"])
+    assert [word for word in kinds["kinds"] if not re.fullmatch(r"[a-z]+(\.[a-z]+)+", word)] == []
     schemas = (await desk.http.get("/v1/schemas")).json()["schemas"]
     schema = (await desk.http.get(schemas["event.json"])).json()
     jsonschema.Draft202012Validator.check_schema(schema)

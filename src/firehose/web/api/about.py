@@ -5,6 +5,8 @@ In: nothing, or the text of a query with the caret. Out: JSON. None of it is pri
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -25,6 +27,7 @@ from firehose.web.given import GivenHub
 from firehose.web.pages.known import known, lookup
 
 Asked = Request[Any, Any, Any]
+_KIND: Final = re.compile(r"(?<![\w.])[a-z]+(?:\.[a-z]+)+\b")
 
 
 @get("/v1/sources")
@@ -52,8 +55,13 @@ async def kinds(request: Asked, hub: GivenHub) -> Response[Any]:
         }
         for kind in map(sources.load, sources.kinds())
     ]
-    every = sorted({word for kind in found for value in kind["kinds"].values() for word in value.split()})  # type: ignore[attr-defined]
+    every = sorted({word for kind in map(sources.load, sources.kinds()) for word in normalised(kind.kinds.values())})
     return _json({"kinds": every, "sources": found})
+
+
+def normalised(told: Iterable[str]) -> set[str]:
+    """The kinds that these texts name; the other words say when a kind is meant."""
+    return {word for text in told for word in _KIND.findall(text)}
 
 
 @get("/v1/schemas")
