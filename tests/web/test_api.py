@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from xml.etree import ElementTree
 
 import feedparser
+import httpx
 import jsonschema
 import pytest
-from tests.web.conftest import Desk
+from tests.web.conftest import Desk, toy_event
 
+from firehose.event import Recorded, encode
 from firehose.web.api.schemas import EVENT, PAGE, PROBLEM
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -87,6 +90,65 @@ async def test_a_badge_says_how_many_and_escapes_what_it_is_told(desk: Desk) -> 
     named = await desk.http.get("/v1/events?format=badge&q=kind:nothing.such")
     assert named.status_code == 200
     assert "0 in 24 h" in named.text
+
+
+def record(desk: Desk, *ages: timedelta) -> None:
+    """One event recorded so long ago for each age, from sequence 1 on."""
+    frames = [encode("toy", toy_event(str(number))) for number in range(1, len(ages) + 1)]
+    moments = [desk.hub.now() - age for age in ages]
+    triples = enumerate(zip(moments, frames, strict=True), 1)
+    desk.hub.reader.store.append([Recorded(number, at, frame) for number, (at, frame) in triples])
+
+
+def drawn(answer: httpx.Response) -> str:
+    return ElementTree.fromstring(answer.content).get("aria-label") or ""
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        ("since=seq:2&until=seq:3", "1 in 1 min"),
+        ("since=seq:2&until=seq:4", "2 in 30 h"),
+        ("since=earliest", "4 in 500 days"),
+        ("since=latest", "0 in 1 min"),
+        ("until=seq:3", "1 in 24 h"),
+        ("since=10m", "1 in 10 min"),
+        ("since=90m", "2 in 90 min"),
+        ("since=2h", "2 in 2 h"),
+        ("since=1h", "1 in 1 h"),
+        ("since=600d", "4 in 600 days"),
+        ("", "2 in 24 h"),
+    ],
+)
+async def test_a_badge_counts_within_the_span_that_it_names(desk: Desk, span: str, words: str) -> None:
+    record(desk, timedelta(days=500), timedelta(hours=31), timedelta(hours=1, minutes=1), timedelta(minutes=5))
+    desk.hub.live.start_at(4)
+    answer = await desk.http.get(f"/v1/events?format=badge&label=x&{span}")
+    assert drawn(answer) == f"x: {words}"
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        ("since=seq:2&until=seq:4", "2, 0 of them failed, at most 1 per hour"),
+        ("since=earliest", "4, 0 of them failed, at most . per 2 days"),
+        ("since=2000-01-01", "4, 0 of them failed, at most . per \\d+ days"),
+        ("since=30d", "3, 0 of them failed, at most . per day"),
+    ],
+)
+async def test_a_chart_shows_the_whole_span(desk: Desk, span: str, words: str) -> None:
+    record(desk, timedelta(days=500), timedelta(hours=31), timedelta(hours=1, minutes=1), timedelta(minutes=5))
+    assert re.search(f" {words}$", drawn(await desk.http.get(f"/v1/events?format=svg&{span}")))
+
+
+@pytest.mark.parametrize("kind", ["badge", "svg"])
+@pytest.mark.parametrize(
+    "span", ["since=2d&until=3d", "since=seq:3&until=seq:2", "since=2030-01-01", "since=seq:3&until=2d"]
+)
+async def test_a_span_that_ends_before_it_begins_is_refused(desk: Desk, kind: str, span: str) -> None:
+    record(desk, timedelta(hours=3), timedelta(hours=2), timedelta(hours=1))
+    answer = await desk.http.get(f"/v1/events?format={kind}&{span}")
+    assert (answer.status_code, answer.json().get("field")) == (400, "since")
 
 
 async def test_counts_by_group_and_time(desk: Desk) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from firehose.errors import Refused
 from firehose.query import params
+from firehose.query.tree import Between, Node
 from firehose.web.hub import Hub
 
 MOST_PAIRS = 400
@@ -59,6 +60,19 @@ async def window(request: params.Request, hub: Hub) -> params.Window:
     moments = [place.moment for place in (request.since, request.until) if place and place.moment]
     known: dict[datetime, int] = {moment: await hub.reader.at_time(moment) for moment in moments}
     return params.window(request, hub.live.head, known.__getitem__)
+
+
+def bounds(request: params.Request, head: int) -> list[Node]:
+    """The ends of a request's span that are sequences, as part of a query: for those who ask for times besides."""
+    nodes: list[Node] = []
+    since, until = request.since, request.until
+    if since is not None and since.moment is None:
+        low = head + 1 if since.latest else since.sequence or 0
+        if low > 1:
+            nodes.append(Between("sequence", str(low), None))
+    if until is not None and until.moment is None and not until.latest:
+        nodes.append(Between("sequence", None, str(until.sequence or 0), high_included=False))
+    return nodes
 
 
 def only(given: list[tuple[str, str]], known: Collection[str]) -> None:

@@ -13,8 +13,7 @@ from litestar.params import FromPath
 
 from firehose.errors import Refused
 from firehose.event import rfc3339
-from firehose.query import params
-from firehose.query.tree import Between, Node, both
+from firehose.query.tree import both
 from firehose.web import asked
 from firehose.web.encodings import FORMS, renderer
 from firehose.web.given import GivenHub
@@ -36,7 +35,7 @@ async def counts(request: Asked, hub: GivenHub) -> Response[Any]:
     by, per = asked.choice(given, "by", BY), asked.choice(given, "per", PER)
     asked_limit = any(name == "limit" and value for name, value in given)
     found = await hub.reader.counts(
-        both(wanted.node, *_sequences(wanted, hub.live.head)),
+        both(wanted.node, *asked.bounds(wanted, hub.live.head)),
         by=by,
         per=per,
         since=wanted.since.moment if wanted.since else None,
@@ -50,19 +49,6 @@ async def counts(request: Asked, hub: GivenHub) -> Response[Any]:
     ]  # fmt: skip
     body = {"by": by, "per": per, "counts": rows, "total": sum(count.count for count in found)}
     return Response(msgspec.json.encode(body), media_type="application/json", headers={"cache-control": "no-cache"})
-
-
-def _sequences(wanted: params.Request, head: int) -> list[Node]:
-    """Bounds that are sequences, as part of the query."""
-    nodes: list[Node] = []
-    since, until = wanted.since, wanted.until
-    if since is not None and since.moment is None:
-        low = head + 1 if since.latest else since.sequence or 0
-        if low > 1:
-            nodes.append(Between("sequence", str(low), None))
-    if until is not None and until.moment is None and not until.latest:
-        nodes.append(Between("sequence", None, str(until.sequence or 0), high_included=False))
-    return nodes
 
 
 @get("/v1/graph/{subject:path}")
