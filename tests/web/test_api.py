@@ -143,7 +143,7 @@ async def test_a_chart_shows_the_whole_span(desk: Desk, span: str, words: str) -
 
 @pytest.mark.parametrize("kind", ["badge", "svg"])
 @pytest.mark.parametrize(
-    "span", ["since=2d&until=3d", "since=seq:3&until=seq:2", "since=2030-01-01", "since=seq:3&until=2d"]
+    "span", ["since=2d&until=3d", "since=seq:3&until=seq:2", "since=9000-01-01", "since=seq:3&until=2d"]
 )
 async def test_a_span_that_ends_before_it_begins_is_refused(desk: Desk, kind: str, span: str) -> None:
     record(desk, timedelta(hours=3), timedelta(hours=2), timedelta(hours=1))
