@@ -156,6 +156,10 @@ async def test_counts_by_group_and_time(desk: Desk) -> None:
     await desk.give("3", project="demo/two")
     answer = (await desk.http.get("/v1/counts?by=project")).json()
     assert {row["group"]: row["count"] for row in answer["counts"]} == {"demo/one": 2, "demo/two": 1}
+    assert (answer["total"], answer["truncated"]) == (3, False)
+    answer = (await desk.http.get("/v1/counts?by=project&limit=1")).json()
+    assert answer["counts"] == [{"count": 2, "group": "demo/one"}]
+    assert (answer["total"], answer["truncated"]) == (3, True)
     answer = (await desk.http.get("/v1/counts?per=hour&since=seq:2")).json()
     assert answer["total"] == 2
     assert answer["counts"][0]["start"].endswith(":00:00.000000Z")
@@ -246,6 +250,8 @@ PROBLEMS = [
     ("/v1/events?since=someday", 400, "bad-parameter"),
     ("/v1/events?q=%ff", 400, "bad-parameter"),
     ("/v1/counts?by=colour", 400, "bad-parameter"),
+    ("/v1/counts?by=kind&order=asc", 400, "bad-parameter"),
+    ("/v1/counts?by=kind&cursor=0", 400, "bad-parameter"),
     ("/v1/nothing", 404, "not-found"),
     ("/v1/events?q=" + "x" * 20_000, 414, "bad-parameter"),
     ("/v1/schemas/other.json", 404, "not-found"),

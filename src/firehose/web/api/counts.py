@@ -23,6 +23,11 @@ BY: Final = ("", "source", "kind", "project", "actor", "outcome", "severity")
 PER: Final = ("", "minute", "hour", "day")
 MOST_GROUPS: Final = 1_000
 MOST_IN_GRAPH: Final = 500
+UNFIT: Final = {
+    "cursor": "counts have no cursor; give since and until",
+    "order": "counts come by time, then the largest first; they have no other order",
+}
+"""Common parameters that mean nothing here, and why."""
 
 
 @get("/v1/counts")
@@ -30,24 +35,24 @@ async def counts(request: Asked, hub: GivenHub) -> Response[Any]:
     """Numbers of events by group and bucket of time."""
     given = asked.pairs(request.scope["query_string"])
     wanted = asked.read(given, hub, also=("by", "per"))
-    if wanted.cursor is not None:
-        raise Refused("counts have no cursor; give since and until", slug="bad-parameter", field="cursor")
+    for name, why in UNFIT.items():
+        if asked.single(given, name):
+            raise Refused(why, slug="bad-parameter", field=name)
     by, per = asked.choice(given, "by", BY), asked.choice(given, "per", PER)
-    asked_limit = any(name == "limit" and value for name, value in given)
     found = await hub.reader.counts(
         both(wanted.node, *asked.bounds(wanted, hub.live.head)),
         by=by,
         per=per,
         since=wanted.since.moment if wanted.since else None,
         until=wanted.until.moment if wanted.until else None,
-        limit=wanted.limit if asked_limit else MOST_GROUPS,
+        limit=wanted.limit if asked.single(given, "limit") else MOST_GROUPS,
     )
     rows = [
         {"count": count.count, **({"group": count.group} if by else {}),
          **({"start": rfc3339(count.start)} if count.start else {})}
         for count in found
     ]  # fmt: skip
-    body = {"by": by, "per": per, "counts": rows, "total": sum(count.count for count in found)}
+    body = {"by": by, "per": per, "counts": rows, "total": found.total, "truncated": found.truncated}
     return Response(msgspec.json.encode(body), media_type="application/json", headers={"cache-control": "no-cache"})
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from firehose import __version__
 from firehose.query.params import DEFAULT_LIMIT, FILTERS, MAX_LIMIT
-from firehose.web.api.counts import BY, MOST_IN_GRAPH, PER
+from firehose.web.api.counts import BY, MOST_GROUPS, MOST_IN_GRAPH, PER
 from firehose.web.api.events import FORMATS
 from firehose.web.api.schemas import EVENT, PAGE, PROBLEM
 from firehose.web.encodings import FORMS
@@ -82,7 +82,7 @@ def problems(*codes: int) -> dict[str, Entry]:
         410: "The cursor is older than the history; floor is the oldest that works.",
         413: "Over 1 MiB.",
         415: "Content type or encoding not taken.",
-        422: "The payload cannot be read; it is in quarantine.",
+        422: "The payload cannot be read, it is in quarantine; or too much would have to be counted.",
         503: "Not now; Retry-After says when.",
     }
     ref = {"$ref": "#/components/schemas/Problem"}
@@ -191,8 +191,12 @@ PATHS: Final[dict[str, Entry]] = {
         [path("ref", "The event's id or sequence.")], 404,
     ),
     "/v1/counts": reading(
-        "Numbers of events by group and time.", answer("The counts.", "application/json"),
-        [*_COMMON, choice("by", "Group.", BY), choice("per", "Bucket of time.", PER), _PAGING[1]], 400, 503,
+        "Numbers of events by group and time.",
+        answer("The counts by time, then the largest first; total is of all events, truncated says that counts were "
+               "left out.", "application/json"),
+        [*_COMMON, choice("by", "Group.", BY), choice("per", "Bucket of time.", PER),
+         query("limit", "Most counts: the largest, or with per those of the newest buckets.",
+               {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": MOST_GROUPS})], 400, 422, 503,
     ),
     "/v1/graph/{subject}": reading(
         "Everything tied to a change, a build, a story, oldest first.", answer("The events.", "application/json"),
