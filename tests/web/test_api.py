@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree
 
 import feedparser
@@ -90,6 +91,33 @@ async def test_a_badge_says_how_many_and_escapes_what_it_is_told(desk: Desk) -> 
     named = await desk.http.get("/v1/events?format=badge&q=kind:nothing.such")
     assert named.status_code == 200
     assert "0 in 24 h" in named.text
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=1&as=raw", "format=ndjson&limit=1&as=raw", "project=demo/one&format=json&limit=1"]
+)
+async def test_links_keep_every_parameter(desk: Desk, query: str) -> None:
+    await desk.give("1", "2", "3")
+    address, seen = f"/v1/events?{query}", []
+    while address:
+        answer = await desk.http.get(address)
+        seen.append(parse_qsl(urlsplit(address).query))
+        if "ndjson" not in query:
+            assert parse_qsl(urlsplit(answer.json()["links"]["self"]).query) == seen[-1]
+        address = answer.links["next"]["url"] if "next" in answer.links else ""
+    asked = parse_qsl(query)
+    assert seen == [asked, [*asked, ("cursor", f"{3:020d}")], [*asked, ("cursor", f"{2:020d}")]]
+
+
+@pytest.mark.parametrize(("kind", "media"), [("atom", "application/atom+xml"), ("jsonfeed", "application/feed+json")])
+async def test_a_feed_names_its_own_address(desk: Desk, kind: str, media: str) -> None:
+    await desk.give("1", "2")
+    query = "q=kind:change.merged&cursor=2"
+    for address, accept in ((f"/v1/events?{query}", media), (f"/v1/events?format={kind}&{query}", "*/*")):
+        answer = await desk.http.get(address, headers={"accept": accept})
+        link = ElementTree.fromstring(answer.content).find(f"{ATOM}link[@rel='self']") if kind == "atom" else None
+        own = answer.json()["feed_url"] if link is None else link.get("href") or ""
+        assert parse_qsl(urlsplit(own).query) == [*parse_qsl(query), ("format", kind)]
 
 
 def record(desk: Desk, *ages: timedelta) -> None:
