@@ -7,8 +7,10 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncssh
+import httpx
 import pytest
 
 from firehose.bus.engine import free_port
@@ -53,11 +55,12 @@ async def reader() -> AsyncIterator[Reader]:
     await made.close()
 
 
-def settings(*readers: Reader) -> str:
+def settings(*readers: Reader, sources: str = "") -> str:
     keys = "".join(f'{reader.name} = "{reader.public}"\n' for reader in readers)
     return (
         '[sources.gerrit]\nkind = "gerrit"\nurl = "https://review.example.org"\nopen = true\n'
-        f'[doors.gerrit]\nlisten = "127.0.0.1:{readers[0].port}"\n[doors.gerrit.readers]\n{keys}'
+        '[sources.inbox]\nkind = "inbox"\n'
+        f'[doors.gerrit]\nlisten = "127.0.0.1:{readers[0].port}"\n{sources}\n[doors.gerrit.readers]\n{keys}'
     )
 
 
@@ -76,6 +79,16 @@ async def happen(hub: HubProcess, *numbers: int, native: str = "change-merged") 
         status, answer = await asyncio.to_thread(hub.post, "/in/gerrit", body, {"content-type": "application/json"})
         assert status == 202, answer
     return bodies
+
+
+async def forge(hub: HubProcess, body: dict[str, Any], source: str = "gerrit") -> None:
+    """A CloudEvent through the inbox that says it is a Gerrit's."""
+    token = await asyncio.to_thread(hub.token, "publish:inbox")
+    envelope = {"specversion": "1.0", "id": str(uuid4()), "source": source,
+                "type": f"com.gerritcodereview.{body['type']}", "data": body}  # fmt: skip
+    head = {"content-type": "application/cloudevents+json", "authorization": f"Bearer {token}"}
+    status, answer = await asyncio.to_thread(hub.post, "/in/inbox", json.dumps(envelope).encode(), head)
+    assert status == 202, answer
 
 
 async def told(stream: asyncssh.SSHClientProcess[str], count: int) -> list[int]:
@@ -133,6 +146,29 @@ async def test_a_second_connection_with_a_key_takes_over_and_goes_on_where_the_f
     await happen(hub, 3)
     # What was on its way when the first was cut may come again.
     assert [number for number in await upto(second, 3) if number > 2] == [3]
+
+
+async def test_nobody_but_the_named_sources_speaks_for_a_gerrit(start_hub: StartHub, reader: Reader) -> None:
+    hub = await asyncio.to_thread(start_hub, settings(reader, sources='sources = ["gerrit"]'))
+    stream = await reader.stream()
+    await until_listening(hub)
+    await forge(hub, event(1, "comment-added"))
+    await forge(hub, event(2, "comment-added"), source="https://review.example.org")
+    await happen(hub, 3)
+    assert await told(stream, 1) == [3]
+
+
+async def test_a_payload_that_cannot_be_told_is_passed_by(start_hub: StartHub, reader: Reader) -> None:
+    hub = await asyncio.to_thread(start_hub, settings(reader, sources='sources = ["gerrit", "inbox"]'))
+    stream = await reader.stream()
+    await until_listening(hub)
+    for updates in ([], 5, [None]):
+        await forge(hub, {"type": "batch-ref-updated", "refUpdates": updates})
+    await happen(hub, 4)
+    assert await told(stream, 1) == [4]
+    assert hub.log.read_text().count("an event is not told") == 3
+    metrics = await asyncio.to_thread(httpx.get, f"http://127.0.0.1:{hub.http_port}/metrics")
+    assert 'firehose_untold_total{door="gerrit"} 3.0' in metrics.text
 
 
 async def test_a_reader_may_close_its_stdin_at_once(start_hub: StartHub, reader: Reader) -> None:

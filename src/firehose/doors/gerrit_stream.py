@@ -3,25 +3,37 @@
 In: the payload of an event that came from a Gerrit, by whatever way. Out: no line or some, each a JSON object without
 line break, byte for byte as it came wherever a Gerrit's own stream could have said it so. What real readers cannot
 stand is mended or left out (measured with Zuul 14.3, whose connection ends at any of these): members that are null, a
-project that is an object (the webhooks plugin), a branch update without its name. It knows no connection, no cursor.
+project that is an object (the webhooks plugin), a branch update without its name. A payload that cannot be told is no
+error: a forger's or a newer Gerrit's must not end a reader. It knows no connection, no cursor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from firehose.query.tree import Either, Is, Like, Node, both
+from firehose.query.tree import Either, Filter, Like, Node, both
+from firehose.subject import ROOT, escape
 
 TYPE: Final = "com.gerritcodereview."
 _OBJECTS: Final = ("change", "patchSet", "refUpdate")
 
 
+@dataclass(frozen=True)
+class Told:
+    """What the stream says of a payload: its lines, and why some or all of it cannot be told ("" when all is)."""
+
+    lines: Sequence[bytes] = ()
+    untold: str = ""
+
+
 def wanted(sources: Sequence[str] = ()) -> Node:
-    """The query for events of Gerrits: of all, or of these sources only."""
-    ours = Either(tuple(Is("source", name) for name in sources))
+    """The query for what Gerrits said through these sources (names in the settings). By the topic, which the hub makes:
+    `type` and `source` are the sender's own words, and not everybody who may send to a hub may speak for a Gerrit."""
+    ours = Either(tuple(Filter(f"{ROOT}/{escape(name)}/#") for name in sources))
     return both(Like("type", f"{TYPE}*"), *([ours] if sources else []))
 
 
@@ -37,37 +49,37 @@ def options(words: Sequence[str]) -> frozenset[str] | None:
     return frozenset(types)
 
 
-def lines(raw: bytes, types: frozenset[str] = frozenset()) -> list[bytes]:
+def told(raw: bytes, types: frozenset[str] = frozenset()) -> Told:
     """What the stream says of a payload; with `types`, only of these."""
     try:
         body = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
-        return []
+    except (ValueError, RecursionError):
+        return Told(untold="it is no JSON")
     if not isinstance(body, dict) or not isinstance(body.get("type"), str):
-        return []
-    if body["type"] == "batch-ref-updated":
-        # No reader that we know acts on batches, and this hub has left out the single updates where it took batches.
-        found = [_single(body, update) for update in body.get("refUpdates") or ()]
-        told = [encoded for one in found if one for encoded in _line(one)]
-    else:
-        told = _line(body, raw)
-        found = [body]
-    return told if not types or body["type"] in types or found[0].get("type") in types else []
+        return Told(untold="it has no type")
+    native = body["type"]
+    if native != "batch-ref-updated":
+        return _told([body], raw) if not types or native in types else Told()
+    if types and not types & {native, "ref-updated"}:
+        return Told()
+    updates = body.get("refUpdates")
+    if not isinstance(updates, list) or not updates:
+        return Told(untold="it is a batch of updates without updates")
+    # No reader that we know acts on batches, and this hub has left out the single updates where it took batches.
+    return _told([_single(body, update) for update in updates])
+
+
+def _told(bodies: Sequence[dict[str, Any]], raw: bytes = b"") -> Told:
+    mended = [_mended(body) for body in bodies]
+    bearable = [body for body in mended if _bearable(body)]
+    untold = "" if len(bearable) == len(bodies) else "it would end a reader: an object or the name of a ref is missing"
+    unchanged = bearable == list(bodies) and raw and b"\n" not in raw and b"\r" not in raw
+    return Told([raw] if unchanged else [msgspec.json.encode(body) for body in bearable], untold)
 
 
 def _single(body: dict[str, Any], update: Any) -> dict[str, Any]:
-    if not isinstance(update, dict):
-        return {}
     rest = {key: value for key, value in body.items() if key != "refUpdates"}
     return {**rest, "type": "ref-updated", "refUpdate": update}
-
-
-def _line(body: dict[str, Any], raw: bytes = b"") -> list[bytes]:
-    mended = _mended(body)
-    if not _bearable(mended):
-        return []
-    unchanged = mended == body and raw and b"\n" not in raw and b"\r" not in raw
-    return [raw if unchanged else msgspec.json.encode(mended)]
 
 
 def _mended(body: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,10 @@ mirrored_head = Gauge("firehose_mirrored_head", "Sequence of the newest event gi
 readers = Gauge("firehose_readers", "Open live streams by encoding", ["encoding"], registry=REGISTRY)
 delivered = Counter("firehose_delivered", "Events written to live streams", ["encoding"], registry=REGISTRY)
 goodbyes = Counter("firehose_goodbyes", "Live streams that the hub ended, by cause", ["cause"], registry=REGISTRY)
+untold = Counter(
+    "firehose_untold", "Events that a door left out, as its readers could not stand their payload", ["door"],
+    registry=REGISTRY,
+)  # fmt: skip
 engine_restarts = Counter("firehose_engine_restarts", "Restarts of the embedded engine", registry=REGISTRY)
 recorder_restarts = Counter("firehose_recorder_restarts", "Restarts of the recorder's process", registry=REGISTRY)
 log_lines = Gauge(

@@ -3,15 +3,15 @@
 In: readers with a key from the settings (Zuul, Jenkins, Buildbot, unmodified). Out: the events of the hub's Gerrits, as
 `doors.gerrit_stream` tells them, from where the reader's key had got to. Such readers never ask to resume, so the hub
 remembers: after each batch it asks the connection for a sign of life, and only what was sent before an answer counts as
-arrived (SSH keeps the order). A break repeats what was on its way and loses nothing. No heartbeat lines: a blank line
-ends Zuul's connection.
+arrived (SSH keeps the order). A break repeats what was on its way and loses nothing. What cannot be told is logged,
+counted and passed by. No heartbeat lines: a blank line ends Zuul's connection.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,10 +23,12 @@ import structlog
 
 from firehose.bus.contract import Bus
 from firehose.bus.live import Live
-from firehose.doors.gerrit_stream import lines, options, wanted
-from firehose.errors import Broken, Refused, TryLater
+from firehose.doors.gerrit_stream import Told, options, told, wanted
+from firehose.errors import Broken, Refused, TryLater, words
+from firehose.event import Recorded
 from firehose.history.reader import Reader
 from firehose.history.replay import events
+from firehose.plumbing import metrics
 from firehose.plumbing.clock import monotonic
 from firehose.query.tree import Node
 from firehose.settings import GerritDoor
@@ -181,19 +183,19 @@ class Session:
                 return f"it took nothing for {ANSWER_SECONDS:.0f} seconds"
             except (OSError, asyncssh.Error):
                 return "the connection has ended"
+            except Exception as error:
+                # The reader comes again and goes on where it was; whoever runs the hub must see why it has to.
+                log.error("a reader's stream failed", door="gerrit", exc_info=error)
+                self._connection.abort()
+                return f"the hub failed: {words(error)}"
 
     async def _follow(self, ground: Ground, place: Place, query: Node, cursor: int) -> None:
         asked = monotonic()
         async for step in events(ground.live, ground.reader, cursor, query, bus=ground.bus):
-            told: list[bytes] = []
-            for event in step.events:
-                raw = event.raw
-                if raw != self._batch:  # a batch of branch updates is several events with one payload
-                    told += lines(raw, self._types)
-                self._batch = raw if event.envelope.type.endswith(".batch-ref-updated") else b""
-            if told:
+            lines = [line for event in step.events for line in self._lines(event)]
+            if lines:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    await self._send(told)
+                    await self._send(lines)
                 await place.save(step.cursor)
             elif monotonic() - asked >= PROBE_SECONDS:
                 async with asyncio.timeout(ANSWER_SECONDS):
@@ -205,11 +207,26 @@ class Session:
                 continue
             asked = monotonic()
 
-    async def _send(self, told: list[bytes]) -> None:
-        self._process.stdout.write(b"\n".join(told) + b"\n")
+    def _lines(self, event: Recorded) -> Sequence[bytes]:
+        """What the reader is told of an event. Its payload is a sender's: whatever it holds, the stream goes on."""
+        raw = event.raw
+        if raw == self._batch:  # a batch of branch updates is several events with one payload
+            return ()
+        self._batch = raw if event.envelope.type.endswith(".batch-ref-updated") else b""
+        try:
+            found = told(raw, self._types)
+        except Exception as error:
+            found = Told(untold=words(error))
+        if found.untold:
+            metrics.untold.labels("gerrit").inc()
+            log.warning("an event is not told", door="gerrit", sequence=event.sequence, why=found.untold)
+        return found.lines
+
+    async def _send(self, lines: Sequence[bytes]) -> None:
+        self._process.stdout.write(b"\n".join(lines) + b"\n")
         await self._process.stdout.drain()
         await self._answered()
-        self.sent += len(told)
+        self.sent += len(lines)
 
     async def _answered(self) -> None:
         """Until the other side has answered a question that was sent after everything else.
