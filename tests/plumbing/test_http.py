@@ -231,3 +231,29 @@ async def test_tls_is_verified_against_the_name_although_the_address_is_connecte
         await client.close()
     assert answer.status == 200
     assert asked == ["hooks.example", "other.example"]
+
+
+SECRET = "SECRETTOKEN"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"hooks.example/{SECRET}?key={SECRET}", f"htp://hooks.example/{SECRET}", f"http://[::1/{SECRET}",
+     f"http://hooks.example:99999/{SECRET}", f"https://me:{SECRET}@hooks.example/{SECRET}", f"/{SECRET}", ""],
+)  # fmt: skip
+async def test_an_address_that_is_none_is_told_without_what_may_be_a_secret(url: str) -> None:
+    client = Client()
+    with pytest.raises(GiveUp) as error:
+        await client.get(url)
+    assert SECRET not in error.value.detail
+    await client.close()
+
+
+async def test_an_answer_that_is_no_http_is_told_without_the_address() -> None:
+    async with serving(b"SSH-2.0-OpenSSH\r\n\r\n") as server:
+        client = Client(["127.0.0.0/8"])
+        with pytest.raises(TryLater) as error:
+            await client.get(f"http://127.0.0.1:{server.port}/{SECRET}")
+        await client.close()
+    assert len(server.heads) == 1
+    assert SECRET not in error.value.detail

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from firehose.plumbing import metrics
+from firehose.plumbing.urls import place
 from firehose.sink import Outlet
 
 State = Literal["healthy", "idle", "waiting", "away", "slowed", "disabled", "broken"]
@@ -135,10 +135,6 @@ class Books:
 
 
 def shown(address: str) -> str:
-    """An address as everybody may see it: a URL it ends with loses login, query and path: secrets."""
-    return _URL.sub(lambda found: _origin(found[0]), address)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
+    """An address as everybody may see it: a URL it ends with loses login, query and path: secrets. So does one whose
+    scheme was forgotten."""
+    return _URL.sub(lambda found: place(found[0]), address) if "://" in address else place(address)

@@ -22,7 +22,7 @@ import msgspec
 from yarl import URL
 
 from firehose.errors import GiveUp, TryLater
-from firehose.plumbing import addresses
+from firehose.plumbing import addresses, urls
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -60,7 +60,7 @@ class Flow:
         except TimeoutError:
             raise TryLater(f"{self._host} said nothing for {self._limits.read:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise TryLater(f"{self._host}: {str(error) or type(error).__name__}") from None
+            raise TryLater(f"{self._host}: {_said(error)}") from None
 
     async def body(self) -> bytes:
         """The whole body, for an answer that is none of those."""
@@ -153,9 +153,9 @@ class Client:
             try:
                 return await stack.enter_async_context(await self._asked(place, target, what))
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                failure = str(error) or type(error).__name__
+                failure = _said(error)
             except (aiohttp.ClientError, OSError) as error:
-                raise TryLater(f"{target.raw_host}: {str(error) or type(error).__name__}") from None
+                raise TryLater(f"{target.raw_host}: {_said(error)}") from None
         raise TryLater(f"cannot connect to {target.raw_host}: {failure}")
 
     async def checked(self, host: str, port: int) -> list[str]:
@@ -189,11 +189,11 @@ class Client:
             try:
                 return await self._send(place, target, what)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-                failure = str(error) or type(error).__name__
+                failure = _said(error)
             except TimeoutError:
                 raise TryLater(f"{target.raw_host} did not answer within {self._limits.read:g} s") from None
             except (aiohttp.ClientError, OSError) as error:
-                raise TryLater(f"{target.raw_host}: {str(error) or type(error).__name__}") from None
+                raise TryLater(f"{target.raw_host}: {_said(error)}") from None
         raise TryLater(f"cannot connect to {target.raw_host}: {failure}")
 
     async def _send(self, place: str, target: URL, what: tuple[str, dict[str, str], bytes | None]) -> Answer:
@@ -248,14 +248,21 @@ class Client:
         return session
 
 
+def _said(error: Exception) -> str:
+    """What went wrong, without the URL that the library may repeat: there may be secrets in it."""
+    said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return said or type(error).__name__
+
+
 def _parse(url: str) -> URL:
     try:
         # As it was written, so that a signed address stays what it is; other characters are escaped.
         target = URL(url, encoded=url.isascii() and url.isprintable() and " " not in url)
-    except ValueError as error:
-        raise GiveUp(f"{url!r} is not a URL: {error}") from None
-    if target.scheme not in ("http", "https") or not target.raw_host:
-        raise GiveUp(f"{url!r} is not an http or https URL")
+        port = target.port
+    except ValueError:
+        raise GiveUp(f"{urls.place(url)!r} is not the beginning of a URL: its host or port is none") from None
+    if target.scheme not in ("http", "https") or not target.raw_host or not port:
+        raise GiveUp(f"{urls.place(url)!r} is not the beginning of an http or https URL")
     if target.user is not None or target.password is not None:
         raise GiveUp("a URL with a login in it is not used; name the secret in the settings")
     return target

@@ -21,11 +21,11 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from firehose.errors import Broken, FirehoseError, Gone, SlowDown, TryLater
 from firehose.event import Event, Recorded, encode
 from firehose.plumbing.clock import now
-from firehose.plumbing.http import Client, Limits
+from firehose.plumbing.http import Answer, Client, Limits
 from firehose.plumbing.signing import Signer
 from firehose.sink import Message, Outlet, Tools
 from firehose.sinks.webhook import signing
-from firehose.sinks.webhook.transport import Transport
+from firehose.sinks.webhook.transport import Transport, told
 from firehose.sinks.webhook.webhook import SINK, WebhookSettings, message_id, render
 
 SECRET = b"whsec_" + base64.b64encode(b"k" * 32)
@@ -193,12 +193,31 @@ async def test_an_error_over_there_is_tried_again(answer: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("status", ["301", "302", "307", "308"])
-async def test_a_redirect_is_not_followed_and_its_target_is_told(status: str, tmp_path: Path) -> None:
+async def test_a_redirect_is_not_followed_and_its_host_is_told(status: str, tmp_path: Path) -> None:
     async with receiving() as inside:
-        error = await refused(tmp_path, f"{status} Moved\r\nLocation: {inside.url}")
+        error = await refused(tmp_path, f"{status} Moved\r\nLocation: {inside.url}/SECRETTOKEN?key=5")
     assert isinstance(error, TryLater)
-    assert inside.url in error.detail
+    assert f"points to http://127.0.0.1:{inside.port};" in error.detail
     assert inside.bodies == []
+
+
+async def test_a_redirect_to_another_path_tells_no_path(tmp_path: Path) -> None:
+    error = await refused(tmp_path, "301 Moved\r\nLocation: /SECRETTOKEN?key=5")
+    assert "another path" in error.detail
+    assert "SECRET" not in error.detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["Cannot POST /services/SECRETTOKEN", "no /services/SECRETTOKEN?key=ANOTHERSECRET&amp;x=1 here",
+     "unknown token SECRETTOKEN", "x" * 195 + " /services/SECRETTOKEN"],
+    ids=["the path", "escaped", "the token", "at the end"],
+)  # fmt: skip
+def test_what_a_receiver_repeats_of_the_address_is_not_told(body: str) -> None:
+    said = told(Answer(404, {}, body.encode()), "https://hooks.example/services/SECRETTOKEN?key=ANOTHERSECRET&x=1")
+    assert said.startswith("answered 404: ")
+    assert "…" in said
+    assert "SECRET" not in said
 
 
 async def test_410_is_gone_for_good(tmp_path: Path) -> None:

@@ -7,17 +7,23 @@ and addresses that are not allowed included: later, as Standard Webhooks asks.
 
 from __future__ import annotations
 
+import re
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 from firehose.errors import GiveUp, Gone, SlowDown, TryLater
 from firehose.plumbing.http import Answer, Client, Limits
+from firehose.plumbing.urls import place
 from firehose.sink import Message, Outlet, Tools
 from firehose.sinks.webhook import signing
 
 ANSWER_LIMIT: Final = 64 * 1024
 SAID: Final = 200
 DEFAULT_PAUSE: Final = 30.0
+LIKE_A_SECRET: Final = 8
+"""So many letters of a URL's path or query may be a secret of their own."""
+_PIECE: Final = re.compile(r"[/?&=;]")
 
 
 class Transport:
@@ -43,10 +49,10 @@ class Transport:
             raise TryLater(error.detail) from None
         if 200 <= answer.status < 300:
             return str(answer.status)
-        raise self._trouble(answer)
+        raise self._trouble(answer, message.to)
 
-    def _trouble(self, answer: Answer) -> Exception:
-        said = told(answer)
+    def _trouble(self, answer: Answer, url: str) -> Exception:
+        said = told(answer, url)
         if answer.status == 410:
             return Gone(f"{said}: the receiver wants nothing any more; switch on again with: firehose sinks enable")
         wished = self._wished(answer.headers.get("retry-after", ""))
@@ -71,13 +77,24 @@ class Transport:
         await self.client.close()
 
 
-def told(answer: Answer) -> str:
-    """What an answer says, for people."""
+def told(answer: Answer, url: str) -> str:
+    """What an answer says, for everybody: of addresses the host alone, since a path or a query may be the secret.
+    `url` is what was asked; servers like to repeat it."""
     if 300 <= answer.status < 400:
-        where = answer.headers.get("location", "nowhere")[:SAID]
+        where = place(answer.headers.get("location", ""))[:SAID] or "another path"
         return f"answered {answer.status} and points to {where}; redirects are not followed, set the sink's url to it"
-    body = " ".join(answer.body[:SAID].decode("utf-8", "replace").split())
+    body = " ".join(_without(answer.body[: SAID + len(url)].decode("utf-8", "replace"), url).split())[:SAID]
     return f"answered {answer.status}" + (f": {body}" if body else "")
+
+
+def _without(said: str, url: str) -> str:
+    """Words without what may be secret in a URL."""
+    parts = urlsplit(url)
+    pieces = [piece for piece in _PIECE.split(f"{parts.path}?{parts.query}") if len(piece) >= LIKE_A_SECRET]
+    secrets = {each for part in (parts.path, parts.query, *pieces) for each in (part, unquote(part)) if len(each) > 1}
+    for secret in sorted(secrets, key=len, reverse=True):
+        said = said.replace(secret, "…")
+    return said
 
 
 def connect(outlet: Outlet, tools: Tools) -> Transport:

@@ -1,0 +1,42 @@
+"""Addresses that an operator wrote, or a receiver answered: whether they can work, and what of them may be shown. Pure.
+
+A path, a query and a login may be secrets (webhooks are known by nothing else), so no sentence here repeats them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+_REST: Final = re.compile(r"[/?#\\].*", re.DOTALL)
+_HOST: Final = re.compile(r"[^\s\x00-\x20\x7f/?#@\\]+")
+
+
+def place(url: str) -> str:
+    """`scheme://host[:port]` of a URL, or what of it is surely no secret: of one without a scheme what stands before
+    the first slash, "" for a mere path."""
+    scheme, mark, rest = url.partition("://")
+    host = _REST.sub("", rest if mark else url).rpartition("@")[2]
+    return f"{scheme}{mark}{host}" if mark else host
+
+
+def problem(url: str, schemes: Sequence[str], *, user: bool = False) -> str:
+    """Why a URL cannot be connected to, "" when it can: what comes after the setting's name. user: a name may stand
+    before the host, but no password."""
+    wish = " or ".join(f"{scheme}://" for scheme in schemes)
+    if not url.strip():
+        return f"is empty; it begins with {wish}"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return f"{place(url)!r} has a host or a port that is none"
+    if parts.scheme not in schemes or not host:
+        return f"{place(url)!r} is not {wish} with a host"
+    if port == 0 or not _HOST.fullmatch(host):
+        return f"{place(url)!r} has a host or a port that is none"
+    if parts.password or (parts.username and not user):
+        return "has a login in it, which is not used and would be shown; set secret_file or secret_env"
+    return ""
