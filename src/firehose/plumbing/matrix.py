@@ -31,7 +31,8 @@ from nio import (
 )
 
 from firehose.errors import Broken, GiveUp, SlowDown, TryLater
-from firehose.plumbing.backoff import delays
+from firehose.plumbing.backoff import Pauses, delays
+from firehose.plumbing.clock import monotonic
 
 log = structlog.get_logger("matrix")
 # It repeats, word for word, what comes back as an error anyway.
@@ -83,6 +84,7 @@ class Homeserver:
         self._rooms: dict[str, str] = {}
         self._turn = asyncio.Lock()
         self._away = asyncio.Event()
+        self._pauses = Pauses(monotonic)
 
     async def run(self) -> None:
         """Log in and look whether the homeserver is there, after the start and whenever it was away. Never returns."""
@@ -128,6 +130,7 @@ class Homeserver:
             self._rooms.pop(room, None)
             raise
         assert isinstance(said, RoomSendResponse)
+        self._pauses.over()
         return str(said.event_id)
 
     async def _join(self, client: _Client, room: str) -> str:
@@ -174,7 +177,8 @@ class Homeserver:
         status = answer.transport_response.status if answer.transport_response else 0
         code, words = answer.status_code or "", f"{what}: {answer.status_code or status} {answer.message}"
         if status == 429 or code == "M_LIMIT_EXCEEDED":
-            raise SlowDown(words, after=(answer.retry_after_ms or PAUSE * 1_000) / 1_000)
+            wished = answer.retry_after_ms / 1_000 if answer.retry_after_ms else PAUSE
+            raise SlowDown(words, after=self._pauses.again(wished))
         if code in _LOGGED_OUT:
             raise _LoggedOut(words)
         if code in _NEVER:

@@ -156,6 +156,7 @@ def problem(code: str, **more: object) -> dict[str, object]:
     ("path", "status", "body", "error", "words"),
     [
         ("/send/", "429 Too Many", problem("M_LIMIT_EXCEEDED", retry_after_ms=2_500), SlowDown, "M_LIMIT_EXCEEDED"),
+        ("/send/", "429 Too Many", problem("M_LIMIT_EXCEEDED", retry_after_ms=1), SlowDown, "M_LIMIT_EXCEEDED"),
         ("/send/", "429 Too Many", {}, SlowDown, "429"),
         ("/send/", "413 Too Large", problem("M_TOO_LARGE"), GiveUp, "M_TOO_LARGE"),
         ("/send/", "403 Forbidden", problem("M_FORBIDDEN"), TryLater, "because"),
@@ -177,4 +178,4 @@ async def test_what_a_homeservers_answers_mean(
         await transport.close()
     if body.get("retry_after_ms"):
         assert isinstance(raised.value, SlowDown)
-        assert raised.value.after == 2.5
+        assert raised.value.after == max(1.0, float(str(body["retry_after_ms"])) / 1_000)

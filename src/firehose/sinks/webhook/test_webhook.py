@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -236,6 +237,22 @@ async def test_a_pause_until_a_date_is_understood(tmp_path: Path) -> None:
     error = await refused(tmp_path, f"429 Too Many Requests\r\nRetry-After: {until}")
     assert isinstance(error, SlowDown)
     assert 500 < error.after <= 600
+
+
+@pytest.mark.parametrize("wish", ["0", "Thu, 01 Jan 1970 00:00:00 GMT"], ids=["none", "a date in the past"])
+async def test_who_wants_a_pause_of_nothing_is_asked_ever_less_often(wish: str, tmp_path: Path) -> None:
+    pauses = []
+    async with receiving(f"429 Too Many Requests\r\nRetry-After: {wish}") as receiver:
+        at = [now()]
+        own = settings(url=receiver.url)
+        transport = Transport(own, replace(tools(tmp_path), now=lambda: at[0]))
+        for _ in range(3):
+            with pytest.raises(SlowDown) as error:
+                await transport.send(render([event()], "", outlet(own)))
+            pauses.append(error.value.after)
+            at[0] += timedelta(seconds=error.value.after)
+        await transport.close()
+    assert pauses == [1, 5, 10]
 
 
 async def test_503_without_a_wish_is_an_error_like_others(tmp_path: Path) -> None:

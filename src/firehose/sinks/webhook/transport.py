@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from firehose.errors import GiveUp, Gone, SlowDown, TryLater
+from firehose.plumbing.backoff import Pauses
 from firehose.plumbing.http import Answer, Client, Limits
 from firehose.plumbing.urls import place
 from firehose.sink import Message, Outlet, Tools
@@ -37,6 +38,7 @@ class Transport:
         limits = Limits(connect=min(10.0, settings.timeout), read=settings.timeout, total=settings.timeout,
                         answer=ANSWER_LIMIT)  # fmt: skip
         self.client = Client(allow, limits=limits)
+        self._pauses = Pauses(lambda: tools.now().timestamp())
 
     async def send(self, message: Message) -> str:
         """One POST, signed at this moment."""
@@ -48,6 +50,7 @@ class Transport:
             # What is wrong is the place, not the message: it waits until the place or the settings are mended.
             raise TryLater(error.detail) from None
         if 200 <= answer.status < 300:
+            self._pauses.over()
             return str(answer.status)
         raise self._trouble(answer, message.to)
 
@@ -57,7 +60,7 @@ class Transport:
             return Gone(f"{said}: the receiver wants nothing any more; switch on again with: firehose sinks enable")
         wished = self._wished(answer.headers.get("retry-after", ""))
         if answer.status == 429 or (answer.status == 503 and wished is not None):
-            return SlowDown(said, after=DEFAULT_PAUSE if wished is None else wished)
+            return SlowDown(said, after=self._pauses.again(DEFAULT_PAUSE if wished is None else wished))
         return TryLater(said, after=wished or 0.0)
 
     def _wished(self, text: str) -> float | None:
