@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from firehose.errors import Broken, GiveUp, TryLater
+from firehose.errors import Broken, TryLater
 from firehose.event import Event, Recorded, encode
 from firehose.plumbing.clock import now
 from firehose.sink import Outlet, Tools
@@ -108,7 +108,7 @@ async def test_another_service_gets_it_in_its_own_words(service: Service) -> Non
 )
 async def test_nothing_goes_to_an_inner_address_that_is_not_allowed(service: Service, url: str) -> None:
     transport = SINK.connect(outlet(), tools(url.format(port=service.server_port)))
-    with pytest.raises(GiveUp, match="unless the settings allow it"):
+    with pytest.raises(TryLater, match="unless the settings allow it"):
         await transport.send(render([event("1")], "", outlet()))
     assert service.got == []
     await transport.close()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from firehose.errors import Broken, TryLater
+from firehose.errors import Broken, GiveUp, TryLater
 from firehose.plumbing.http import Client
 from firehose.sink import Message, Outlet, Tools
 
@@ -30,13 +30,20 @@ class Transport:
     async def send(self, message: Message) -> str:
         """One notification."""
         if "host" in self._service.template_tokens and self._service.host:
-            # What is no host name at all here (an account, a topic) is Apprise's to understand.
-            with suppress(TryLater):
-                await self._client.checked(self._service.host, self._service.port or 443)
+            await self._check(self._service.host, self._service.port or 443)
         taken = await self._service.async_notify(title=message.headers[TITLE], body=message.body.decode())
         if not taken:
             raise TryLater(f"{self._service.service_name} did not take it; the log says more")
         return "notified"
+
+    async def _check(self, host: str, port: int) -> None:
+        try:
+            # What is no host name at all here (an account, a topic) is Apprise's to understand.
+            with suppress(TryLater):
+                await self._client.checked(host, port)
+        except GiveUp as error:
+            # What is wrong is the place, not the message: it waits until the place or the settings are mended.
+            raise TryLater(error.detail) from None
 
     async def run(self) -> None:
         """There is nothing to hold."""
