@@ -19,6 +19,12 @@ from firehose.subject import escape, filter_problem
 
 STRUCTURED: Final = "application/cloudevents+json"
 LONGEST_TOPIC: Final = 65_535
+_NONE: Final = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
+_NO_TEXT: Final = rf"\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NONE}"
+"""U+0000 and surrogates by the standard, control characters and what Unicode says is none by brokers: they end the
+connection of who sends such text, and with it whatever else is on its way."""
+_UNFIT: Final = re.compile(f"[{_NO_TEXT}]")
+_FORBIDDEN: Final = re.compile(f"[+#{_NO_TEXT}]")
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 _WORDS: Final = (
     "id", "source", "type", "subject", "dataschema", "kind", "topic", "project", "actor", "summary", "link", "outcome",
@@ -72,8 +78,11 @@ def topic(template: str, event: Recorded) -> str:
         "outcome": envelope.outcome, "severity": envelope.severity,
     }  # fmt: skip
     made = _PLACE.sub(lambda found: values[found[1]], template).strip("/")
-    if len(made.encode()) > LONGEST_TOPIC:
-        raise GiveUp(f"the topic has more than {LONGEST_TOPIC} bytes")
+    size = len(made.encode("utf-8", "replace"))
+    if not 1 <= size <= LONGEST_TOPIC:
+        raise GiveUp(f"the topic has {size:,} bytes; 1 to {LONGEST_TOPIC:,} are possible")
+    if _FORBIDDEN.search(made):
+        raise GiveUp(f"the topic holds what no broker takes in one: {_FORBIDDEN.findall(made)[0]!r}")
     return made
 
 
@@ -95,7 +104,8 @@ def attributes(event: Recorded) -> dict[str, str]:
         CONTENT_TYPE: envelope.datacontenttype or "application/json", "specversion": envelope.specversion,
         "time": rfc3339(envelope.time), "recordedtime": rfc3339(event.recorded), "sequence": event.cursor,
     }  # fmt: skip
-    return found | {word: getattr(envelope, word) for word in _WORDS if getattr(envelope, word)}
+    found |= {word: getattr(envelope, word) for word in _WORDS if getattr(envelope, word)}
+    return {word: _UNFIT.sub("\ufffd", text) for word, text in found.items()}
 
 
 SINK = SinkKind(

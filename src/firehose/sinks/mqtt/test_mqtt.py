@@ -20,7 +20,7 @@ from firehose.event import Event, Recorded, encode
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
 from firehose.sink import Outlet, Tools
-from firehose.sinks.mqtt.mqtt import SINK, MqttSettings, render, template_problem, topic
+from firehose.sinks.mqtt.mqtt import SINK, MqttSettings, attributes, render, template_problem, topic
 from firehose.testing import Mosquitto, free_port
 
 DATA = b'{"change":{"number":7}}'
@@ -132,9 +132,42 @@ def test_a_topic_template_is_filled_and_checked() -> None:
     assert "whole topic" in template_problem("x/#")
 
 
-def test_a_topic_that_no_broker_takes_is_given_up() -> None:
-    with pytest.raises(GiveUp):
-        topic("{project}", event(project="x" * 70_000))
+@pytest.mark.parametrize(
+    ("template", "more"),
+    [
+        ("{project}", {"project": "x" * 70_000}),
+        ("{project}", {"project": ""}),
+        ("/{project}/{outcome}/", {"project": ""}),
+        ("x/{outcome}", {"outcome": "a+b"}),
+        ("x/{outcome}", {"outcome": "#"}),
+        ("x/{outcome}", {"outcome": "a\0b"}),
+        ("x/{outcome}", {"outcome": "a\x1bb"}),
+        ("x/{project}", {"project": "a\ufdd0b"}),
+        ("x/{project}", {"project": "a\U0001ffffb"}),
+    ],
+)
+def test_a_topic_that_no_broker_takes_is_given_up(template: str, more: dict[str, str]) -> None:
+    with pytest.raises(GiveUp, match="the topic"):
+        topic(template, event(**more))
+
+
+async def test_an_event_without_a_topic_is_in_nobodys_way(mosquitto: Mosquitto) -> None:
+    given, ups = outlet(url=f"mqtt://127.0.0.1:{mosquitto.port}", topic="{project}"), Ups()
+    async with connected(given, ups) as transport:
+        taken = 0
+        for named in ("openstack/nova", "", "a\ufdd0b", "a+b\0#", "openstack/cinder"):
+            try:
+                message = render([event(project=named, summary=f"of {named}")], "", given)
+            except GiveUp:
+                continue
+            assert await transport.send(message) == "acknowledged"  # type: ignore[attr-defined]
+            taken += 1
+    # A broker that is told what it forbids ends the connection.
+    assert (taken, ups.count) == (3, 1)
+
+
+def test_attributes_hold_no_character_that_ends_a_connection() -> None:
+    assert attributes(event(actor="a\0b\x85c\ufdd0d\U0010ffffé"))["actor"] == "a\ufffdb\ufffdc\ufffdd\ufffdé"
 
 
 @pytest.mark.parametrize("url", ["http://broker", "mqtt://", "mqtt://user:secret@broker"])
