@@ -141,6 +141,8 @@ def test_what_is_wrong_with_a_person_is_said_at_its_field(given: Profile, field:
     Spot(kind="irc", to="#channel"), Spot(kind="irc", to="nick quit"), Spot(kind="webhook", to="file:///etc/passwd"),
     Spot(kind="push", to="http://push.example/x", keys={"p256dh": "x", "auth": "y"}),
     Spot(kind="push", to="https://push.example/x"), Spot(kind="apprise", to="slack"),
+    Spot(kind="email", to="jürgen@example.org"), Spot(kind="email", to="ada@exämple.org"),
+    Spot(kind="email", to="a\x00da@example.org"),
 ])  # fmt: skip
 def test_an_address_that_cannot_be_one_is_refused(given: Spot) -> None:
     with pytest.raises(Refused):

@@ -21,6 +21,7 @@ from firehose.notify.links import Links
 from firehose.notify.notifier import BURST, Notifier
 from firehose.notify.rules import Draft, Person, Place, Profile, Rule
 from firehose.notify.words import Note
+from firehose.plumbing import metrics
 from firehose.plumbing.signing import Signer
 from firehose.plumbing.webpush import Vapid
 from firehose.settings import History, Notify
@@ -317,6 +318,25 @@ async def test_mail_addresses_and_nicks_are_confirmed_by_their_own_link(tmp_path
         await found.on.publish("b~1")
         await found.on.until(lambda: len(found.post.sent) == 2)
         assert found.titles()[1] == "change.merged b~1"
+
+
+async def test_a_letter_that_no_carrier_can_send_is_dropped_and_the_next_one_goes(tmp_path: Path) -> None:
+    async with office(tmp_path, PAGE, ALL) as found:
+        found.post.answer = UnicodeEncodeError("ascii", "jürgen", 1, 2, "ordinal not in range")  # type: ignore[assignment]
+        before = dropped()
+        await found.desk().try_place("ada", "page")
+        await found.on.until(lambda: found.notifier.book.places["page"].state == "stopped")
+        assert "UnicodeEncodeError" in found.notifier.book.places["page"].why
+        await found.on.until(lambda: not [one for one in found.papers.all() if one.drawer == "letter"])
+        assert dropped() == before + 1
+        found.post.answer = None
+        await found.desk().try_place("ada", "page")
+        await found.on.until(lambda: found.post.sent)
+        assert found.titles() == ["Firehose reaches you here"]
+
+
+def dropped() -> float:
+    return metrics.notify_letters.labels("dropped")._value.get()
 
 
 async def test_nobody_reaches_what_is_not_theirs(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ class Carriers:
         self._network = _network(settings)
         if settings.mail.url:
             smtp.check(settings.mail.url)
+            if not parseaddr(settings.mail.sender)[1].isascii():
+                raise Broken("notify.mail.sender: an address has ASCII letters only (no SMTPUTF8)", code=2)
             secret(settings.mail)  # one that cannot be read is told at the start
 
     def kinds(self) -> list[str]:

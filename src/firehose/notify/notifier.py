@@ -21,7 +21,8 @@ import structlog
 
 from firehose.delivery.room import RESERVED
 from firehose.delivery.runner import Ears
-from firehose.errors import GiveUp, Gone, Refused, TryLater
+from firehose.errors import FirehoseError, GiveUp, Gone, Refused, TryLater
+from firehose.errors import words as said
 from firehose.event import Recorded
 from firehose.history import replay
 from firehose.history.papers import Digest, Paper, Papers, Told
@@ -31,6 +32,7 @@ from firehose.notify.carriers import Carriers
 from firehose.notify.links import Links
 from firehose.notify.rules import Place, Rule
 from firehose.notify.words import Note
+from firehose.plumbing import metrics
 from firehose.plumbing.crashpoint import reach
 from firehose.query.parse import either
 from firehose.query.tree import Everything
@@ -288,13 +290,19 @@ class Notifier:
         try:
             if place is not None:
                 await self._carriers.send(place, self._note(letter, about["what"], place))
-        except TryLater as error:
-            log.info("a letter waits", place=about["place"], why=error.detail)
+        except (TryLater, TimeoutError, OSError) as error:
+            log.info("a letter waits", place=about["place"], why=_why(error))
             self._letters_wait[letter.name] = now + timedelta(seconds=30)
             return
-        except (GiveUp, Gone, Refused) as error:
+        except Exception as error:
+            # Whatever a carrier stumbles over, the letter is on disk: it would end this hub at every start.
+            known = isinstance(error, (GiveUp, Gone, Refused))
+            log.warning("a letter is dropped", place=about["place"], why=str(error), exc_info=None if known else error)
+            metrics.notify_letters.labels("dropped").inc()
             if place is not None:
-                await self._stop(place, error.detail)
+                await self._stop(place, _why(error))
+        else:
+            metrics.notify_letters.labels("sent").inc()
         self._letters_wait.pop(letter.name, None)
         await asyncio.to_thread(self.papers.drop, "letter", letter.name)
 
@@ -316,6 +324,10 @@ class Notifier:
             self._forgot = now
             floor = (await self._ears.reader.span()).floor
             await asyncio.to_thread(self.papers.forget, now - KEEP, max(floor, self.cursor() - 1_000_000))
+
+
+def _why(error: Exception) -> str:
+    return error.detail if isinstance(error, FirehoseError) else said(error)
 
 
 def render(events: Sequence[Recorded], lane: str, outlet: Outlet) -> Message:

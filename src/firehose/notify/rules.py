@@ -244,7 +244,7 @@ def checked_place(id_: str, owner: str, given: Spot) -> Place:
         case "email":
             state = "unconfirmed"
             if not _mailbox(to):
-                raise bad("to", f"{to[:80]!r} is not a mail address")
+                raise bad("to", f"{to[:80]!r} is not a mail address in ASCII letters, such as ada@example.org")
         case "irc":
             state = "unconfirmed"
             if not _NICK.fullmatch(to):
@@ -264,7 +264,7 @@ def checked_place(id_: str, owner: str, given: Spot) -> Place:
 
 
 def _mailbox(text: str) -> bool:
-    written = re.fullmatch(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+", text)
+    written = re.fullmatch(r"[!-~]+", text) and re.fullmatch(r"[^@<>,;:\"]+@[^@<>,;:\"]+", text)
     return written is not None and len(text) <= 254 and parseaddr(text)[1] == text
 
 

@@ -155,6 +155,8 @@ def problem(settings: EmailSettings) -> str:
     for text in (settings.sender, *settings.to):
         if "@" not in parseaddr(text)[1] or any(char in text for char in "\r\n"):
             return f"{text!r} is not a mail address"
+        if not parseaddr(text)[1].isascii():
+            return f"{text!r}: an address has ASCII letters only (no SMTPUTF8); a name before it may have any"
     if not settings.to:
         return "to: nobody gets these mails"
     return "" if 0 <= settings.at <= 23 else "at: an hour from 0 to 23"

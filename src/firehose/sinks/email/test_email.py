@@ -152,6 +152,8 @@ def test_each_recipient_has_a_lane_and_addresses_are_checked() -> None:
     assert problem(settings()) == ""
     assert "not a mail address" in problem(settings(to=("nobody",)))
     assert "not a mail address" in problem(settings(to=("a@example.org\r\nBcc: b@example.org",)))
+    assert "ASCII" in problem(settings(to=("Jürgen <jürgen@example.org>",)))
+    assert problem(settings(to=("Jürgen <juergen@example.org>",))) == ""
     assert "hour" in problem(settings(at=24))
     with pytest.raises(Broken, match="smtp://"):
         SINK.connect(outlet(settings(url="mail.example.org")), Tools(secret=lambda _: b"", sign=lambda _: b"", now=now))
