@@ -154,6 +154,20 @@ def test_a_mail_says_why_threads_and_stops_by_one_click() -> None:
     assert f'href="{NOTE.why}"' in page.get_content()
 
 
+def test_links_and_ids_of_a_mail_leave_letter_by_letter_however_long() -> None:
+    host = "events-and-notifications.of-the-whole-infrastructure.opendev.example.org"
+    stop = f"https://{host}/v1/notify/stop/0123456789ab-12-{'+'.join(['fedcba987654'] * 5)}-{'a' * 24}"
+    place = Place(id="p", owner="ada", kind="email", to="ada@example.org")
+    note = msgspec.structs.replace(NOTE, stop=stop)
+    whole = mail(place, note, "Hub <hub@example.org>", ("Firehose", f"https://{host}"), NOW)
+    head = whole.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert f"List-Unsubscribe: <{stop}>".encode() in head
+    assert f"List-Id: Firehose <notify.{host}>".encode() in head
+    assert f"Message-ID: <{NOTE.id}@{host}>".encode() in head
+    assert f"References: <thread.t1@{host}>".encode() in head
+    assert f"In-Reply-To: <thread.t1@{host}>".encode() in head
+
+
 async def test_what_no_mail_server_can_be_given_is_given_up_and_a_wrong_one_is_told_at_the_start(
     tmp_path: Path,
 ) -> None:

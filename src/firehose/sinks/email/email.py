@@ -11,13 +11,13 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import parseaddr
 from html import escape
 from typing import Literal
 from urllib.parse import urlsplit
 
 from firehose.event import Recorded, identity, line
+from firehose.mail import POLICY
 from firehose.sink import Message, Outlet, Settings, SinkKind
 from firehose.sinks.email.transport import connect
 
@@ -64,7 +64,7 @@ def render(events: Sequence[Recorded], lane: str, outlet: Outlet) -> Message:
     last = events[-1].envelope
     host = urlsplit(outlet.hub_url).hostname or "firehose.invalid"
     id_ = hashlib.sha256(f"{lane}\n{identity(last.source, last.id)}".encode()).hexdigest()[:32]
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=POLICY)
     mail["From"] = settings.sender
     mail["To"] = lane
     mail["Subject"] = title(events, settings)
