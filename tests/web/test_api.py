@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 from xml.etree import ElementTree
 
 import feedparser
@@ -13,6 +13,7 @@ import httpx
 import jsonschema
 import pytest
 from tests.web.conftest import Desk, toy_event
+from tests.web.reading import lines
 
 from firehose.event import Recorded, encode
 from firehose.web.api.schemas import EVENT, PAGE, PROBLEM
@@ -54,6 +55,13 @@ async def test_one_event_by_sequence_and_by_id_at_once_after_the_answer(desk: De
     missing = await desk.http.get("/v1/events/99999999999999999999")
     assert missing.status_code == 404
     jsonschema.validate(missing.json(), PROBLEM)
+
+
+@pytest.mark.parametrize("id_", ["/a/b c", "x//y", "//z", "end/", "%2F", "a&b+c?d#e"])
+async def test_any_id_can_be_fetched(desk: Desk, id_: str) -> None:
+    await desk.give("a", id_, "a/b c", "z", "x/y", "end")
+    answer = await desk.http.get(f"/v1/events/{quote(id_, safe='')}")
+    assert (answer.status_code, answer.json().get("id")) == (200, id_)
 
 
 async def test_raw_payloads_cannot_run_in_a_browser(desk: Desk) -> None:
@@ -200,6 +208,15 @@ async def test_a_graph_is_everything_tied_to_a_thing(desk: Desk) -> None:
     assert (await desk.http.get("/v1/graph/nothing")).status_code == 404
 
 
+@pytest.mark.parametrize("name", ["a&b+c d", "/x//y", "x#y?z%41"])
+async def test_a_graph_can_be_followed_whatever_its_subject_is(desk: Desk, name: str) -> None:
+    await desk.give("before", name, "after")
+    answer = (await desk.http.get(f"/v1/graph/{quote(f'demo~{name}', safe='')}")).json()
+    assert [event["id"] for event in answer["events"]] == [name]
+    found = await lines(desk, f"{answer['links']['follow']}&since=earliest&until=latest&as=cdevents")
+    assert len([line for line in found if "event" not in line]) == 1
+
+
 async def test_a_query_is_explained_coloured_and_its_error_placed(desk: Desk) -> None:
     good = (await desk.http.get("/v1/query", params={"q": "kind:change.merged"})).json()
     assert good["error"] is None
@@ -228,6 +245,8 @@ async def test_the_quarantine_is_for_admins_and_gives_back_what_can_be_read(desk
     assert (await desk.http.get("/v1/quarantine", headers={"authorization": f"Bearer {weak}"})).status_code == 403
     text, _ = desk.hub.tokens.create(["admin"])
     admin = {"authorization": f"Bearer {text}"}
+    for address in ("/v1/quarantine?limit=0", "/v1/deadletters?limit=0", "/v1/quarantine?limit=501"):
+        assert (await desk.http.get(address, headers=admin)).status_code == 400, address
     (entry,) = (await desk.http.get("/v1/quarantine", headers=admin)).json()["entries"]
     assert (entry["number"], entry["source"], entry["cause"]) == (1, "toy", "unknown-kind")
     whole = (await desk.http.get("/v1/quarantine/1", headers=admin)).json()
@@ -277,6 +296,10 @@ PROBLEMS = [
     ("/v1/events?as=xml", 400, "bad-parameter"),
     ("/v1/events?since=someday", 400, "bad-parameter"),
     ("/v1/events?q=%ff", 400, "bad-parameter"),
+    ("/v1/graph/demo~1?limit=0", 400, "bad-parameter"),
+    ("/v1/graph/demo~1?limit=501", 400, "bad-parameter"),
+    ("/v1/events/seq:1?a=raw", 400, "unknown-parameter"),
+    ("/v1/details/seq:1?as=raw", 400, "unknown-parameter"),
     ("/v1/counts?by=colour", 400, "bad-parameter"),
     ("/v1/counts?by=kind&order=asc", 400, "bad-parameter"),
     ("/v1/counts?by=kind&cursor=0", 400, "bad-parameter"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from difflib import get_close_matches
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from firehose.errors import Refused
 from firehose.query import params
@@ -85,10 +85,16 @@ def only(given: list[tuple[str, str]], known: Collection[str]) -> None:
                           field=name[:100], extra={"nearest": near})  # fmt: skip
 
 
-def number(given: list[tuple[str, str]], name: str, default: int, *, most: int = 2**53) -> int:
-    """A parameter that is a whole number from 0 on."""
+def number(given: list[tuple[str, str]], name: str, default: int, *, least: int = 0, most: int = 2**53) -> int:
+    """A parameter that is a whole number, by default from 0 on."""
     text = single(given, name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < 17 and int(text) <= most):
-        raise Refused(f"the parameter {name} is {text[:40]!r}, it must be a number up to {most}",
+    if not (text.isascii() and text.isdecimal() and len(text) < 17 and least <= int(text) <= most):
+        raise Refused(f"the parameter {name} is {text[:40]!r}, it must be a number from {least} to {most}",
                       slug="bad-parameter", field=name)  # fmt: skip
     return int(text)
+
+
+def tail(path: bytes, prefix: str) -> str:
+    """What stands in a path, as it was sent, after a prefix. The framework's own path has not every slash: it makes one
+    of those in a row, and drops the last one, which a name may have."""
+    return unquote(path.partition(b"?")[0].decode("latin-1")[len(prefix) :])

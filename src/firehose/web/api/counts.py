@@ -6,10 +6,10 @@ In: the common parameters, `by`, `per`; a subject. Out: JSON. A span may be give
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from litestar import Request, Response, get
-from litestar.params import FromPath
 
 from firehose.errors import Refused
 from firehose.event import rfc3339
@@ -57,17 +57,17 @@ async def counts(request: Asked, hub: GivenHub) -> Response[Any]:
 
 
 @get("/v1/graph/{subject:path}")
-async def graph(request: Asked, hub: GivenHub, subject: FromPath[str]) -> Response[Any]:
+async def graph(request: Asked, hub: GivenHub) -> Response[Any]:
     """Everything tied to a change, a build, a story: oldest first."""
     given = asked.pairs(request.scope["query_string"])
     asked.only(given, ("as", "limit"))
     form = asked.choice(given, "as", FORMS)
-    limit = asked.number(given, "limit", MOST_IN_GRAPH, most=MOST_IN_GRAPH)
-    name = subject.removeprefix("/")
+    limit = asked.number(given, "limit", MOST_IN_GRAPH, least=1, most=MOST_IN_GRAPH)
+    name = asked.tail(request.scope["raw_path"], "/v1/graph/")
     events = await hub.reader.graph(name, limit=limit)
     if not events:
         raise Refused(f"nothing is known about {name[:100]!r}", slug="not-found", status=404)
-    rest = {"subject": name, "complete": len(events) < limit, "links": {"follow": f"/v1/stream?subject={name}"}}
+    rest = {"subject": name, "complete": len(events) < limit, "links": {"follow": f"/v1/stream?subject={quote(name)}"}}
     body = b'{"events":[%b],%b' % (b",".join(map(renderer(form), events)), msgspec.json.encode(rest)[1:])
     return Response(body, media_type="application/json", headers={"cache-control": "no-cache"})
 

@@ -12,7 +12,6 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 from litestar import Request, Response, get
-from litestar.params import FromPath
 from litestar.response import Redirect
 
 from firehose.errors import Refused
@@ -127,14 +126,12 @@ def negotiate(accept: str) -> str:
 
 
 @get("/v1/events/{ref:path}")
-async def one(request: Asked, hub: GivenHub, ref: FromPath[str]) -> Response[Any]:
+async def one(request: Asked, hub: GivenHub) -> Response[Any]:
     """One event by sequence (20 digits, or `seq:n`) or by id."""
     given = asked.pairs(request.scope["query_string"])
-    for name, _ in given:
-        if name != "as":
-            raise Refused(f"there is no parameter {name[:100]!r} here; known: as", slug="unknown-parameter", field=name)
+    asked.only(given, ("as",))
     form = asked.choice(given, "as", FORMS)
-    found = await lookup(hub, ref.lstrip("/"))
+    found = await lookup(hub, asked.tail(request.scope["raw_path"], "/v1/events/"))
     if "text/html" in request.headers.get("accept", "") and not form and len(found) == 1:
         return Redirect(f"/events/{found[0].cursor}", status_code=303)
     if len(found) > 1:

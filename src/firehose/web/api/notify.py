@@ -144,7 +144,7 @@ async def told(request: Asked, hub: GivenHub) -> Response[Any]:
     name = session.person(request, hub)
     given = asked.pairs(request.scope["query_string"])
     asked.only(given, ("limit",))
-    found = await desk(hub).told(name, limit=max(1, asked.number(given, "limit", 50, most=500)))
+    found = await desk(hub).told(name, limit=asked.number(given, "limit", 50, least=1, most=500))
     return _json({"told": [remembered(one, hub) for one in found]})
 
 

@@ -124,7 +124,7 @@ NOTIFY: Final[dict[str, Entry]] = {
     "/v1/notify/mutes/{id_}": {"delete": personal("Hear of it again.", [_ID], 404)},
     "/v1/notify/teams/{team}": {"put": personal("Who is in a team.", [path("team", "Its name.")], 400, takes=True)},
     "/v1/notify/told": {"get": personal("What the person was told last.", [
-        query("limit", "Most entries.", {"type": "integer"})], 400)},
+        query("limit", "Most entries.", {"type": "integer", "minimum": 1})], 400)},
     "/v1/notify/push-key": reading("The key that browsers subscribe for.", answer("It.", "application/json"), [], 404),
     "/v1/notify/stop/{word}": {
         "get": {"summary": "Ask first, on a page.", "tags": ["notify"], "parameters": [_WORD],
@@ -201,7 +201,8 @@ PATHS: Final[dict[str, Entry]] = {
     "/v1/graph/{subject}": reading(
         "Everything tied to a change, a build, a story, oldest first.", answer("The events.", "application/json"),
         [path("subject", "The thing."), _AS,
-         query("limit", "Most events.", {"type": "integer", "maximum": MOST_IN_GRAPH})], 400, 404, 503,
+         query("limit", "Most events.",
+               {"type": "integer", "minimum": 1, "maximum": MOST_IN_GRAPH, "default": MOST_IN_GRAPH})], 400, 404, 503,
     ),
     "/v1/sources": reading("The sources' health.", answer("All sources.", "application/json"), [], 400),
     "/v1/kinds": reading("The kinds, and what each source maps.", answer("The kinds.", "application/json"), [], 400),
@@ -226,7 +227,7 @@ PATHS: Final[dict[str, Entry]] = {
     ),
     "/v1/quarantine": {"get": admin("What nobody could read, newest first.", [
         query("before", "Go on before this number.", {"type": "integer"}),
-        query("limit", "Most entries.", {"type": "integer"})], 400)},
+        query("limit", "Most entries.", {"type": "integer", "minimum": 1})], 400)},
     "/v1/quarantine/{number}": {"get": admin("One entry, whole.", [_NUMBER], 404),
                                 "delete": admin("Remove it for good.", [_NUMBER], 404)},
     "/v1/quarantine/{number}/retry": {"post": admin("Judge it again.", [_NUMBER], 404, 409)},
@@ -236,7 +237,7 @@ PATHS: Final[dict[str, Entry]] = {
     "/v1/keys": reading("The key of the hub's webhook signatures.", answer("A key set.", "application/json"), []),
     "/v1/deadletters": {"get": admin("What no sink took, newest first.", [
         query("before", "Go on before this number.", {"type": "integer"}),
-        query("limit", "Most entries.", {"type": "integer"})], 400)},
+        query("limit", "Most entries.", {"type": "integer", "minimum": 1})], 400)},
     "/v1/deadletters/{number}": {"get": admin("One message with its event.", [_NUMBER], 404),
                                  "delete": admin("Remove it for good.", [_NUMBER], 404)},
     "/v1/deadletters/{number}/replay": {"post": admin("Send it again.", [_NUMBER], 404, 409)},
