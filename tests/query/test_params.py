@@ -37,6 +37,9 @@ def ask(text: str, **more: object) -> Request:
         ("q=a&q=b", Either((Text(("a",)), Text(("b",))))),
         ("project=&q=", Everything()),
         ("severity=error&outcome=failure", All((Is("outcome", "failure"), Is("severity", "error")))),
+        ("severity=err*", Like("severity", "err*")),
+        # What was kept long ago must still be read, as a rule of somebody's.
+        ("q=severity:warn", Is("severity", "warn")),
         ("type=com.github.*", Like("type", "com.github.*")),
     ],
 )
@@ -92,6 +95,9 @@ def test_order_limit_and_cursor() -> None:
         ("topic=a/%23/b", "bad-parameter", "topic", None),
         ("topic=events/a+b/%23", "bad-parameter", "topic", None),
         ("topic=events/%09/change", "bad-parameter", "topic", None),
+        ("severity=warn", "bad-parameter", "severity", "warning"),
+        ("not_severity=bad", "bad-parameter", "not_severity", None),
+        ("outcome=failed", "bad-parameter", "outcome", "failure"),
         ("not_topic=a%23", "bad-parameter", "topic", None),
         ("q=projcet:x", "bad-query", "q", "project"),
     ],

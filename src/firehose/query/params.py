@@ -156,6 +156,7 @@ def _value(key: str, name: str, value: str, now: datetime) -> Node:
     if name == "topic":
         return topics([value])
     try:
+        values.listed(name, value)
         node = values.bare(name, value, now)
         # By parameter a subject is followed with what is tied to it; `q=subject:…` is the attribute alone.
         return either(node, values.bare("refs", value, now)) if name == "subject" else node

@@ -65,15 +65,17 @@ def normalised(told: Iterable[str]) -> set[str]:
 
 
 @get("/v1/schemas")
-async def schema_list(hub: GivenHub) -> Response[Any]:
+async def schema_list(request: Asked, hub: GivenHub) -> Response[Any]:
     """The schemas that there are."""
+    asked.only(asked.pairs(request.scope["query_string"]), ())
     base = hub.settings.public_url
     return _json({"schemas": {name: f"{base}/v1/schemas/{name}" for name in SCHEMAS}})
 
 
 @get("/v1/schemas/{name:str}")
-async def schema(hub: GivenHub, name: FromPath[str]) -> Response[Any]:
+async def schema(request: Asked, hub: GivenHub, name: FromPath[str]) -> Response[Any]:
     """One JSON schema."""
+    asked.only(asked.pairs(request.scope["query_string"]), ())
     if name not in SCHEMAS:
         raise Refused(f"there is no schema {name[:100]!r}; /v1/schemas lists them", slug="not-found", status=404)
     body = {"$id": f"{hub.settings.public_url}/v1/schemas/{name}", **SCHEMAS[name]}

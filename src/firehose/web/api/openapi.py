@@ -24,7 +24,7 @@ _FILTER_WORDS: Final = {
     "project": "The project; * is a wildcard.",
     "actor": "Who did it.",
     "subject": "The thing, and what refers to it.",
-    "outcome": "success, failure, …",
+    "outcome": "success, failure, error, cancel, skipped, running or queued.",
     "severity": "info, notice, warning or error.",
 }
 
@@ -188,7 +188,7 @@ PATHS: Final[dict[str, Entry]] = {
     ),
     "/v1/details/{ref}": reading(
         "What is stored beside an event, such as each test of a run.", answer("The detail.", "application/json"),
-        [path("ref", "The event's id or sequence.")], 404,
+        [path("ref", "The event's id or sequence.")], 400, 404,
     ),
     "/v1/counts": reading(
         "Numbers of events by group and time.",
@@ -206,16 +206,16 @@ PATHS: Final[dict[str, Entry]] = {
     ),
     "/v1/sources": reading("The sources' health.", answer("All sources.", "application/json"), [], 400),
     "/v1/kinds": reading("The kinds, and what each source maps.", answer("The kinds.", "application/json"), [], 400),
-    "/v1/schemas": reading("The JSON schemas.", answer("Their addresses.", "application/json"), []),
+    "/v1/schemas": reading("The JSON schemas.", answer("Their addresses.", "application/json"), [], 400),
     "/v1/schemas/{name}": reading("One schema.", answer("It.", "application/schema+json"),
-                                  [path("name", "event.json, page.json or problem.json.")], 404),
+                                  [path("name", "event.json, page.json or problem.json.")], 400, 404),
     "/v1/dumps": reading("The hourly dumps, and the key that signs their index.",
-                         answer("What can be taken.", "application/json"), []),
+                         answer("What can be taken.", "application/json"), [], 400),
     "/v1/dumps/{name}": reading("A dump, or index.ndjson.", answer("The file as it lies on disk.", "application/zstd"),
-                                [path("name", "YYYY-MM-DD-HH.ndjson.zst or index.ndjson.")], 404),
+                                [path("name", "YYYY-MM-DD-HH.ndjson.zst or index.ndjson.")], 400, 404),
     "/v1/logs/{source}": reading("What the log room keeps of a source, and all counts by publisher.",
                                  answer("Numbers of the kept lines, counts.", "application/json"),
-                                 [path("source", "The source's name.")], 401, 403, 404, 503),
+                                 [path("source", "The source's name.")], 400, 401, 403, 404, 503),
     "/v1/logs/{source}/{number}": reading(
         "A log line with those around it.", answer("Lines.", "text/plain", "application/json"),
         [path("source", "The source's name."), path("number", "The line's number.", "integer"),
@@ -234,7 +234,7 @@ PATHS: Final[dict[str, Entry]] = {
     "/v1/quarantine/{number}/discard": {"post": admin("Remove it for good.", [_NUMBER], 404)},
     "/v1/sinks": reading("The sinks' health.", answer("All sinks.", "application/json"), [], 400),
     "/v1/sinks/{name}/enable": {"post": admin("Switch a sink on again.", [path("name", "The sink's name.")], 404)},
-    "/v1/keys": reading("The key of the hub's webhook signatures.", answer("A key set.", "application/json"), []),
+    "/v1/keys": reading("The key of the hub's webhook signatures.", answer("A key set.", "application/json"), [], 400),
     "/v1/deadletters": {"get": admin("What no sink took, newest first.", [
         query("before", "Go on before this number.", {"type": "integer"}),
         query("limit", "Most entries.", {"type": "integer", "minimum": 1})], 400)},
