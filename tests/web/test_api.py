@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import feedparser
 import httpx
 import jsonschema
+import msgspec
 import pytest
 from tests.web.conftest import Desk, toy_event
 from tests.web.reading import lines
@@ -326,7 +327,17 @@ async def test_what_cannot_be_answered_is_a_problem(desk: Desk, path: str, statu
 async def test_a_post_to_a_reading_address_is_not_allowed(desk: Desk) -> None:
     answer = await desk.http.post("/v1/events", content=b"{}")
     assert answer.status_code == 405
-    assert "GET" in answer.headers["allow"]
+    assert sorted(answer.headers["allow"].split(", ")) == ["GET", "HEAD", "OPTIONS"]
+
+
+@pytest.mark.parametrize("path", ["/", "/problems/bad-query", "/v1/events/seq:1?as=raw", "/metrics"])
+async def test_texts_say_their_encoding_once(desk: Desk, path: str) -> None:
+    await desk.feed(msgspec.structs.replace(toy_event("1", b"hello"), datacontenttype="text/plain"))
+    assert await desk.hub.reader.wait(1, 10)
+    answer = await desk.http.get(path, headers={"accept": "*/*"})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/")
+    assert answer.headers["content-type"].count("charset=utf-8") == 1
 
 
 async def test_health_and_metrics(desk: Desk) -> None:

@@ -162,6 +162,12 @@ async def test_what_cannot_be_read_is_a_problem(
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
+async def test_a_websocket_address_without_an_upgrade_says_what_it_wants(desk: Desk) -> None:
+    answer = await desk.http.get("/v1/stream/ws")
+    assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
+    assert answer.json()["title"] == "A WebSocket is needed"
+
+
 async def test_ids_with_line_ends_cannot_break_a_frame(desk: Desk) -> None:
     await desk.give('1\r\nid: 7\r\ndata: "x"\n\nevent: heartbeat')
     async with sse(desk, "/v1/stream?since=earliest") as stream:

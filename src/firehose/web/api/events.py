@@ -153,7 +153,7 @@ def raw(event: Recorded) -> Response[bytes]:
     """The upstream payload. Never as something that a browser would run: it is a stranger's text on our origin."""
     declared = event.envelope.datacontenttype.partition(";")[0].strip()
     is_json, is_text = declared.endswith("json"), declared.startswith("text/")
-    media = "application/json" if is_json else "text/plain; charset=utf-8" if is_text else "application/octet-stream"
+    media = "application/json" if is_json else "text/plain" if is_text else "application/octet-stream"
     headers = {"content-security-policy": "sandbox; default-src 'none'", "firehose-cursor": event.cursor}
     if not is_json:
         headers["content-disposition"] = f'attachment; filename="{event.cursor}"'

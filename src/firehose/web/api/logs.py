@@ -53,7 +53,7 @@ async def lines(
         raise Refused(f"there is no line {number}; the newest is {told.newest}", slug="not-found", status=404)
     if "application/json" in request.headers.get("accept", ""):
         return Response({"line": number, "lines": msgspec.to_builtins(told.lines)})
-    return Response(text(told, number), media_type="text/plain; charset=utf-8")
+    return Response(text(told, number), media_type="text/plain")
 
 
 def text(told: Answer, number: int) -> str:
