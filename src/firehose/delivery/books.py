@@ -13,8 +13,8 @@ from typing import Final, Literal
 import msgspec
 
 from firehose.plumbing import metrics
-from firehose.plumbing.urls import place
 from firehose.sink import Outlet
+from firehose.urls import place
 
 State = Literal["healthy", "idle", "waiting", "away", "slowed", "disabled", "broken"]
 DETAIL: Final = 500

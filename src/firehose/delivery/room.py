@@ -19,7 +19,8 @@ from firehose import sink as sink_kinds
 from firehose.delivery import deadletters, position, runner, unsubscribe
 from firehose.delivery.books import SinkHealth
 from firehose.delivery.runner import Ears, Runner
-from firehose.errors import Broken, Refused, TryLater
+from firehose.errors import Broken, Refused, TryLater, words
+from firehose.plumbing import addresses
 from firehose.plumbing.signing import Signer
 from firehose.settings import Settings, secret
 from firehose.sink import Outlet, Tools, Transport
@@ -45,7 +46,7 @@ def outlets(settings: Settings, now: Any) -> list[Outlet]:
             runner.begin(outlet, now())
         except Refused as error:
             raise Broken(f"sinks.{name}: {error.detail}", code=2) from None
-        problem = kind.check(own)
+        problem = kind.check(own) or _allowed(own)
         if problem:
             raise Broken(f"sinks.{name}: {problem}", code=2)
         found.append(outlet)
@@ -120,3 +121,11 @@ def transport(outlet: Outlet, tools: Tools) -> Transport:
         return outlet.kind.connect(outlet, tools)
     except Broken as error:
         raise Broken(f"sinks.{outlet.name}: {error.detail}", code=error.code) from None
+    except (ValueError, OSError) as error:
+        # What a library makes of settings that nobody here looked at; `ssl.SSLError` is an `OSError`.
+        raise Broken(f"sinks.{outlet.name}: {words(error)}", code=2) from None
+
+
+def _allowed(own: Any) -> str:
+    problem = addresses.problem(own.allow)
+    return f"allow: {problem}" if problem else ""

@@ -7,6 +7,7 @@ multicast, documentation, benchmarking, reserved, and every form that smuggles a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
@@ -30,6 +31,8 @@ _REASONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("for special use", ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "5f00::/16", "100::/64")),
     ("reserved", ("240.0.0.0/4",)),
 )
+_NAME: Final = re.compile(r"[\w-]+(\.[\w-]+)*\.?")
+_NUMBERS: Final = re.compile(r"[0-9.]+")
 _REFUSED: Final = tuple((reason, tuple(ip_network(net) for net in nets)) for reason, nets in _REASONS)
 _GLOBAL_6: Final = ip_network("2000::/3")
 
@@ -51,6 +54,14 @@ def networks(allowed: Sequence[str]) -> tuple[Network, ...]:
         except ValueError:
             continue
     return tuple(found)
+
+
+def problem(allowed: Sequence[str]) -> str:
+    """Why one of the operator's words will never allow anything, "" when all can."""
+    for word in allowed:
+        if not networks([word]) and (not _NAME.fullmatch(word) or _NUMBERS.fullmatch(word)):
+            return f"{word!r} is no network, no address and no host's name"
+    return ""
 
 
 def refusal(address: Address, allowed: Sequence[Network] = ()) -> str:

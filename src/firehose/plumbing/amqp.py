@@ -1,8 +1,8 @@
 """AMQP 0-9-1 for both ways: the login (password, or a client certificate alone), and a publisher that is confirmed.
 
 In: a URL (`amqp`, `amqps`), files for TLS; packets to publish. Out: connections; for each packet the broker's
-confirmation. It refuses to know what is published. Errors: `Broken` for a URL that is none, `TryLater` when
-certificates cannot be read, the broker is away, or it does not confirm.
+confirmation. It refuses to know what is published. Errors: `TryLater` when certificates cannot be read, the broker is
+away, or it does not confirm; `Broken` for a publisher whose URL is none or whose certificates cannot be read.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange
 from aio_pika.exceptions import DeliveryError
 from aiormq.exceptions import AMQPError
 
+from firehose import urls
 from firehose.errors import Broken, TryLater, words
 from firehose.plumbing.backoff import delays
+from firehose.plumbing.tls import context
 
 log = structlog.get_logger("amqp")
 CONNECT_SECONDS: Final = 20.0
@@ -60,12 +62,7 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True):
 
 def url_problem(url: str) -> str:
     """Why a URL cannot be used, "" when it can."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("amqp", "amqps") or not parts.hostname:
-        return f"{url!r} is not amqp://user@host[:port]/vhost or amqps://…"
-    if parts.password:
-        return "a password in the URL would be shown; set secret_file or secret_env"
-    return ""
+    return urls.problem(url, ("amqp", "amqps"), user=True)
 
 
 def address(login: Login) -> str:
@@ -87,12 +84,9 @@ def tls(login: Login) -> ssl.SSLContext | None:
     if urlsplit(login.url).scheme != "amqps":
         return None
     try:
-        context = ssl.create_default_context(cafile=login.ca_file or None)
-        if login.cert_file:
-            context.load_cert_chain(login.cert_file, login.key_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise TryLater(f"the certificates cannot be used: {error}", after=SETTINGS_WAIT) from None
-    return context
+        return context(login.ca_file, login.cert_file, login.key_file)
+    except Broken as error:
+        raise TryLater(f"the certificates cannot be used: {error.detail}", after=SETTINGS_WAIT) from None
 
 
 async def connect(login: Login) -> AbstractConnection:
@@ -107,6 +101,10 @@ class Publisher:
     def __init__(self, login: Login, exchange: str, *, mandatory: bool = False, up: Callable[[], None]) -> None:
         if problem := url_problem(login.url):
             raise Broken(f"amqp_url: {problem}", code=2)
+        try:
+            tls(login)
+        except TryLater as error:
+            raise Broken(error.detail, code=2) from None
         self._login = login
         self._name = exchange
         self._mandatory = mandatory

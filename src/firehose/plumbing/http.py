@@ -21,8 +21,9 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from firehose import urls
 from firehose.errors import GiveUp, TryLater
-from firehose.plumbing import addresses, urls
+from firehose.plumbing import addresses
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 

@@ -2,7 +2,7 @@
 
 In: a server, who we are there. Out: lines said in channels; `say` returns when the server has taken them (it answered
 a PING sent after them). It refuses to know what is said. Errors: `TryLater` when the network is away or does not
-let us speak now.
+let us speak now, `Broken` when ca_file cannot be read.
 
 Our own, because the asyncio half of the `irc` library knows neither SASL nor when a line was taken.
 """
@@ -20,7 +20,8 @@ from typing import Final
 import msgspec
 import structlog
 
-from firehose.errors import TryLater
+from firehose.errors import Broken, TryLater
+from firehose.plumbing import tls
 from firehose.plumbing.backoff import delays
 
 log = structlog.get_logger("irc")
@@ -93,11 +94,16 @@ def split(text: str, longest: int = LONGEST) -> list[str]:
     return [*lines, rest] if rest else lines
 
 
+def _tls(server: Server) -> ssl.SSLContext | None:
+    return tls.context(server.ca_file) if server.tls else None
+
+
 class Network:
     """One connection. `run()` holds it; `up` is called whenever it has come up."""
 
     def __init__(self, server: Server, up: Callable[[], None] = lambda: None) -> None:
         self._server = server
+        _tls(server)  # a file that cannot be read is told at once
         self._up = up
         self._writer: asyncio.StreamWriter | None = None
         self._ready = asyncio.Event()
@@ -118,7 +124,7 @@ class Network:
             begun = self._ready
             try:
                 await self._connected()
-            except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+            except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError, Broken) as error:
                 self.trouble = str(error) or type(error).__name__
             log.info("the connection to IRC ended", server=self._server.host, why=self.trouble)
             if begun.is_set():
@@ -199,7 +205,7 @@ class Network:
 
     async def _connected(self) -> None:
         server = self._server
-        context = ssl.create_default_context(cafile=server.ca_file or None) if server.tls else None
+        context = _tls(server)
         async with asyncio.timeout(CONNECT_SECONDS):
             reader, writer = await asyncio.open_connection(server.host, server.port, ssl=context, limit=65_536)
         self._writer = writer

@@ -14,7 +14,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -30,7 +29,9 @@ from nio import (
     WhoamiResponse,
 )
 
+from firehose import urls
 from firehose.errors import Broken, GiveUp, SlowDown, TryLater
+from firehose.plumbing import tls
 from firehose.plumbing.backoff import Pauses, delays
 from firehose.plumbing.clock import monotonic
 
@@ -75,9 +76,9 @@ class Homeserver:
     """One account. `run()` looks whether the homeserver is back after it was away; `up` is called when it is."""
 
     def __init__(self, account: Account, up: Callable[[], None] = lambda: None) -> None:
-        parts = urlsplit(account.url)
-        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username:
-            raise Broken(f"url: {account.url!r} is not the https:// address of a homeserver", code=2)
+        if problem := urls.problem(account.url, ("https", "http")):
+            raise Broken(f"url: {problem}", code=2)
+        _tls(account)  # a file that cannot be read is told at once
         self._account = account
         self._up = up
         self._client: _Client | None = None
@@ -150,7 +151,10 @@ class Homeserver:
             if self._client is not None:
                 return self._client
             account = self._account
-            client = _client(account)
+            try:
+                client = _client(account)
+            except Broken as error:
+                raise TryLater(error.detail) from None
             try:
                 if account.token:
                     client.access_token = account.token
@@ -195,11 +199,16 @@ class Homeserver:
             await client.close()
 
 
+def _tls(account: Account) -> ssl.SSLContext | None:
+    return tls.context(account.ca_file) if account.url.startswith("https") else None
+
+
 def _client(account: Account) -> _Client:
-    context = ssl.create_default_context(cafile=account.ca_file or None) if account.url.startswith("https") else True
     # What to do about a pause or a silence is decided by whoever asked, not in a loop inside the library.
     config = AsyncClientConfig(max_limit_exceeded=0, max_timeouts=0, request_timeout=SECONDS)
-    client = _Client(account.url.rstrip("/"), account.user, device_id=account.device, config=config, ssl=context)
+    client = _Client(
+        account.url.rstrip("/"), account.user, device_id=account.device, config=config, ssl=_tls(account) or True
+    )
     client.client_session = aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=SECONDS), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
     )

@@ -1,13 +1,13 @@
 """An outgoing MQTT connection to a broker of somebody else: held, come back by itself, publish and be acknowledged.
 
 In: a URL (`mqtt`, `mqtts`, `ws`, `wss`), a login. Out: messages, each acknowledged as its QoS says. It refuses to know
-what is published. Errors: `TryLater` when the broker is away or does not acknowledge, `Broken` for a URL that is none.
+what is published. Errors: `TryLater` when the broker is away or does not acknowledge, `Broken` for a URL that is none
+and a file that cannot be used.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -18,7 +18,9 @@ import structlog
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from firehose import urls
 from firehose.errors import Broken, TryLater
+from firehose.plumbing import tls
 from firehose.plumbing.backoff import delays
 
 log = structlog.get_logger("mqtt")
@@ -51,11 +53,9 @@ class Broker:
     """A connection to one broker. `run()` holds it; `up` is called whenever it has come up."""
 
     def __init__(self, url: str, login: Login, version: Literal["5", "3.1.1"], up: Callable[[], None]) -> None:
+        if problem := urls.problem(url, tuple(PORTS)):
+            raise Broken(f"url: {problem}", code=2)
         parts = urlsplit(url)
-        if parts.scheme not in PORTS or not parts.hostname:
-            raise Broken(f"url: {url!r} is not mqtt://host[:port], mqtts://…, ws://… or wss://…", code=2)
-        if parts.username or parts.password:
-            raise Broken("url: a login in the URL is not used; set user, and secret_file or secret_env", code=2)
         self._five = version == "5"
         self._up = up
         self._client: aiomqtt.Client | None = None
@@ -69,7 +69,7 @@ class Broker:
         if parts.scheme in ("ws", "wss"):
             self._options |= {"transport": "websockets", "websocket_path": parts.path or "/mqtt"}
         if parts.scheme in ("mqtts", "wss"):
-            self._options["tls_context"] = ssl.create_default_context(cafile=login.ca_file or None)
+            self._options["tls_context"] = tls.context(login.ca_file)
 
     async def run(self) -> None:
         """Connect, and again whenever the connection ends. Never returns."""

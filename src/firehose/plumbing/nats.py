@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 import nats
@@ -20,7 +20,9 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import NoStreamResponseError
 
+from firehose import urls
 from firehose.errors import Broken, TryLater, words
+from firehose.plumbing import tls
 from firehose.plumbing.backoff import delays
 
 log = structlog.get_logger("nats-out")
@@ -41,19 +43,27 @@ class Login(msgspec.Struct, frozen=True):
     key_file: str = ""
 
 
+def url_problem(given: str) -> str:
+    """Why URLs with commas between them cannot be used, "" when they can."""
+    return next(filter(None, (urls.problem(url, SCHEMES) for url in _each(given) or [""])), "")
+
+
+def _each(given: str) -> list[str]:
+    return [url.strip() for url in given.split(",") if url.strip()]
+
+
 class Server:
     """A connection to one server, or to any of several of one cluster. `run()` holds it; `up` is called whenever it has
     come up. stream: wait for a stream's acknowledgement, else for the server's."""
 
-    def __init__(self, urls: str, login: Login, *, stream: bool, up: Callable[[], None]) -> None:
-        self._urls = [url.strip() for url in urls.split(",") if url.strip()]
-        for url in self._urls or [""]:
-            parts = urlsplit(url)
-            if parts.scheme not in SCHEMES or not parts.hostname:
-                raise Broken(f"url: {url!r} is not nats://host[:port], tls://…, ws://… or wss://…", code=2)
-            if parts.username or parts.password:
-                raise Broken("url: a login in the URL is not used; set user, and secret_file or secret_env", code=2)
+    def __init__(self, given: str, login: Login, *, stream: bool, up: Callable[[], None]) -> None:
+        self._urls = _each(given)
+        if problem := url_problem(given):
+            raise Broken(f"url: {problem}", code=2)
         self._login = login
+        self._tls()  # files that cannot be read are told at once
+        if login.creds_file and not Path(login.creds_file).is_file():
+            raise Broken(f"creds_file: there is no file {login.creds_file}", code=2)
         self._stream = stream
         self._up = up
         self._client: Client | None = None
@@ -72,7 +82,7 @@ class Server:
                 self._up()
                 await ended.wait()
                 self._why = "the server ended the connection"
-            except (NatsError, OSError, TimeoutError, ValueError) as error:
+            except (NatsError, OSError, TimeoutError, ValueError, Broken) as error:
                 self._why = words(error)
             finally:
                 self._connected.clear()
@@ -95,12 +105,16 @@ class Server:
             options |= {"user": login.user, "password": login.password}
         elif login.password:
             options["token"] = login.password
-        if login.ca_file or login.cert_file or self._urls[0].startswith(("tls:", "wss:")):
-            context = ssl.create_default_context(cafile=login.ca_file or None)
-            if login.cert_file:
-                context.load_cert_chain(login.cert_file, login.key_file or None)
+        if (context := self._tls()) is not None:
             options["tls"] = context
         return await nats.connect(**options)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        """What TLS needs, read anew for each connection, as certificates are renewed; None without TLS."""
+        login = self._login
+        if login.ca_file or login.cert_file or self._urls[0].startswith(("tls:", "wss:")):
+            return tls.context(login.ca_file, login.cert_file, login.key_file)
+        return None
 
     async def publish(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> str:
         """Publish, and wait until it is acknowledged: what acknowledged it, in a few words."""

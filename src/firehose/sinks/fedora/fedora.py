@@ -18,7 +18,7 @@ import msgspec
 from firehose.errors import GiveUp
 from firehose.event import Envelope, Recorded, digest
 from firehose.sink import Message, Outlet, Settings, SinkKind, lane
-from firehose.sinks.fedora.transport import HEADERS, connect
+from firehose.sinks.fedora.transport import HEADERS, connect, url_problem
 from firehose.subject import unescape
 
 SCHEMA: Final = "firehose.event"
@@ -26,6 +26,7 @@ PACKAGE: Final = "firehose_messages"
 MARK: Final = "fedora-messaging:"
 SEVERITIES: Final = {"info": 20, "notice": 20, "warning": 30, "error": 40}
 LONGEST: Final = 255
+MOST_PRIORITY: Final = 255
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 _WORDS: Final = ("source", "kind", "project", "outcome", "severity")
 _UNSAFE: Final = re.compile(r"[\s.*#%\x00-\x1f\x7f]")
@@ -111,6 +112,10 @@ def _named(envelope: Envelope, prefix: str) -> list[str]:
 
 def check(settings: FedoraSettings) -> str:
     """Why the settings cannot work."""
+    if problem := url_problem(settings.amqp_url):
+        return f"amqp_url: {problem}"
+    if settings.priority is not None and not 0 <= settings.priority <= MOST_PRIORITY:
+        return f"priority: it must be 0 to {MOST_PRIORITY}"
     for name in _PLACE.findall(settings.topic):
         if name not in _WORDS:
             return f"topic: there is no {{{name}}}; known: {', '.join(_WORDS)}"

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from firehose.plumbing import amqp
 from firehose.plumbing.amqp import Login, Packet, Publisher
 from firehose.sink import Message, Outlet, Tools
 
@@ -40,6 +41,11 @@ class Transport:
 
     async def close(self) -> None:
         """It ended with `run`."""
+
+
+def url_problem(url: str) -> str:
+    """Why a URL cannot be a broker's, "" when it can."""
+    return amqp.url_problem(url)
 
 
 def connect(outlet: Outlet, tools: Tools) -> Transport:

@@ -7,8 +7,9 @@ is `transport.py`'s.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +17,8 @@ from firehose.chat import rooms
 from firehose.event import Recorded
 from firehose.sink import Message, Outlet, Settings, SinkKind
 from firehose.sinks.irc.transport import connect
+
+_NICK: Final = re.compile(r"[^\W\d][\w\[\]{}^`|\\-]*|[\[\]{}^`|\\][\w\[\]{}^`|\\-]*")
 
 
 class IrcSettings(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +57,18 @@ def render(events: Sequence[Recorded], lane: str, outlet: Outlet) -> Message | N
 
 def check(settings: Any) -> str:
     """Why settings cannot work."""
+    if not re.fullmatch(r"[^\s\x00-\x20/@]+", settings.host):
+        return f"host: {settings.host!r} is no server's name"
+    if not 1 <= settings.port <= 65_535:
+        return "port: it must be 1 to 65535"
+    if not _NICK.fullmatch(settings.nick):
+        return f"nick: {settings.nick!r} is no name; it begins with a letter, and has letters, digits and -_[]{{}}^`|\\"
+    if settings.account and not (settings.secret_file or settings.secret_env):
+        return "account: its password is missing; set secret_file or secret_env"
+    if settings.most_channels < 1:
+        return "most_channels: it must be at least 1"
+    if not settings.pace >= 0:
+        return "pace: it must not be negative"
     if not settings.channels and not settings.gerritbot:
         return 'it needs channels = { "#name" = "query" }, or gerritbot = "channels.yaml"'
     for channel in settings.channels:

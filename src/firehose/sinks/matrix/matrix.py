@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from firehose import urls
 from firehose.chat import rooms
 from firehose.event import Recorded, digest
 from firehose.sink import Message, Outlet, Settings, SinkKind
@@ -89,6 +90,8 @@ def linked(line: str) -> str:
 
 def check(settings: Any) -> str:
     """Why settings cannot work."""
+    if problem := urls.problem(settings.url, ("https", "http")):
+        return f"url: {problem}"
     if not settings.rooms and not settings.gerritbot:
         return 'it needs rooms = { "#name:example.org" = "query" }, or gerritbot = "channels.yaml"'
     if settings.user and not re.fullmatch(r"@[^\s:]+:\S+", settings.user):

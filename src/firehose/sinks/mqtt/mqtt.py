@@ -14,7 +14,7 @@ from typing import Final, Literal
 from firehose.errors import GiveUp
 from firehose.event import Recorded, identity, rfc3339
 from firehose.sink import Message, Outlet, Settings, SinkKind
-from firehose.sinks.mqtt.transport import CONTENT_TYPE, connect
+from firehose.sinks.mqtt.transport import CONTENT_TYPE, connect, url_problem
 from firehose.subject import escape, filter_problem
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -94,7 +94,20 @@ def template_problem(template: str) -> str:
             return f"there is no {{{name}}}; known: {', '.join(known)}"
     if "+" in template or "#" in template:
         return "'+' and '#' are for subscribing, a message needs a whole topic"
-    return filter_problem(_PLACE.sub("x", template))
+    if _FORBIDDEN.search(template):
+        return "it holds a character that no broker takes"
+    return filter_problem(_PLACE.sub("x", template).strip("/"))
+
+
+def check(settings: MqttSettings) -> str:
+    """Why the settings cannot work."""
+    if problem := url_problem(settings.url):
+        return f"url: {problem}"
+    if settings.version == "3.1.1" and settings.mode == "binary":
+        return 'mode: version 3.1.1 has no place for attributes; take mode = "structured", or version = "5"'
+    if problem := template_problem(settings.topic):
+        return f"topic: {problem}"
+    return ""
 
 
 def attributes(event: Recorded) -> dict[str, str]:
@@ -115,6 +128,6 @@ SINK = SinkKind(
     settings=MqttSettings,
     render=render,
     connect=connect,
-    check=lambda settings: template_problem(settings.topic),
+    check=check,
     formats=("CloudEvents 1.0, binary as user properties on MQTT 5, structured on 3.1.1",),
 )

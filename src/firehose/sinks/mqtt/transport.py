@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from firehose.plumbing.mqtt import Broker, Login, Packet
+from firehose import urls
+from firehose.plumbing.mqtt import PORTS, Broker, Login, Packet
 from firehose.sink import Message, Outlet, Tools
 
 CONTENT_TYPE: Final = "content-type"
@@ -36,6 +37,11 @@ class Transport:
 
     async def close(self) -> None:
         """It ended with `run`."""
+
+
+def url_problem(url: str) -> str:
+    """Why a URL cannot be a broker's, "" when it can."""
+    return urls.problem(url, tuple(PORTS))
 
 
 def connect(outlet: Outlet, tools: Tools) -> Transport:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from firehose.errors import GiveUp
 from firehose.event import Recorded, identity, rfc3339
 from firehose.sink import Message, Outlet, Settings, SinkKind
-from firehose.sinks.nats.transport import connect
+from firehose.sinks.nats.transport import connect, url_problem
 from firehose.subject import escape, to_nats
 
 STRUCTURED: Final = "application/cloudevents+json; charset=utf-8"
@@ -100,6 +100,8 @@ def fit(text: str) -> str:
 
 def check(settings: NatsSettings) -> str:
     """Why the settings cannot work."""
+    if problem := url_problem(settings.url):
+        return f"url: {problem}"
     for name in _PLACE.findall(settings.subject):
         if name not in _KNOWN:
             return f"subject: there is no {{{name}}}; known: {', '.join(_KNOWN)}"

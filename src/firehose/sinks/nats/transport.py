@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from firehose.plumbing import nats
 from firehose.plumbing.nats import Login, Server
 from firehose.sink import Message, Outlet, Tools
 
@@ -32,6 +33,11 @@ class Transport:
 
     async def close(self) -> None:
         """It ended with `run`."""
+
+
+def url_problem(url: str) -> str:
+    """Why URLs cannot be servers', "" when they can."""
+    return nats.url_problem(url)
 
 
 def connect(outlet: Outlet, tools: Tools) -> Transport:

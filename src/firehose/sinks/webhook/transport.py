@@ -15,9 +15,9 @@ from urllib.parse import unquote, urlsplit
 from firehose.errors import GiveUp, Gone, SlowDown, TryLater
 from firehose.plumbing.backoff import Pauses
 from firehose.plumbing.http import Answer, Client, Limits
-from firehose.plumbing.urls import place
 from firehose.sink import Message, Outlet, Tools
 from firehose.sinks.webhook import signing
+from firehose.urls import place
 
 ANSWER_LIMIT: Final = 64 * 1024
 SAID: Final = 200

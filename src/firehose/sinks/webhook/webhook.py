@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Literal
 from urllib.parse import quote
 
+from firehose import urls
 from firehose.event import Recorded, identity, rfc3339
 from firehose.sink import Message, Outlet, Settings, SinkKind
 from firehose.sinks.webhook.transport import connect
@@ -66,6 +67,15 @@ def attributes(event: Recorded) -> Iterator[tuple[str, str]]:
             yield f"ce-{word}", quote(value, safe=_SAFE)
 
 
+def check(settings: WebhookSettings) -> str:
+    """Why the settings cannot work."""
+    if problem := urls.problem(settings.url, ("https", "http")):
+        return f"url: {problem}"
+    if not settings.timeout > 0:
+        return "timeout: it must be more than 0 seconds"
+    return ""
+
+
 SINK = SinkKind(
     name="webhook",
     title="Webhook",
@@ -73,5 +83,6 @@ SINK = SinkKind(
     settings=WebhookSettings,
     render=render,
     connect=connect,
+    check=check,
     formats=("CloudEvents 1.0, structured or binary; signed by Standard Webhooks (HMAC v1, ed25519 v1a)",),
 )

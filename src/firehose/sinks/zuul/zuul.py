@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Final, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
+from firehose import urls
 from firehose.errors import GiveUp
 from firehose.event import Recorded, identity
 from firehose.sink import Message, Outlet, Settings, SinkKind
@@ -137,14 +138,16 @@ def _address(settings: ZuulSettings, project: str) -> str:
 
 def check(settings: ZuulSettings) -> str:
     """Why the settings cannot work; "" when they can."""
-    if urlsplit(settings.url).scheme not in ("http", "https"):
-        return "url must be Zuul's address, such as https://zuul.example.org"
+    if problem := urls.problem(settings.url, ("https", "http")):
+        return f"url must be Zuul's address, such as https://zuul.example.org: {problem}"
     if not settings.tenant or not settings.pipeline:
         return "tenant and pipeline must not be empty"
     if settings.auth != "token" and not (settings.issuer and settings.audience):
         return f"auth = {settings.auth!r} needs issuer and audience: issuer_id and client_id of Zuul's [auth …] section"
     if not 1 <= settings.valid <= 3_600:
         return "valid must be 1 to 3600 seconds"
+    if not settings.timeout > 0:
+        return "timeout must be more than 0 seconds"
     if settings.per_minute < 1:
         return "per_minute must be at least 1"
     if settings.change and settings.ref:

@@ -23,11 +23,11 @@ def place(url: str) -> str:
 
 
 def problem(url: str, schemes: Sequence[str], *, user: bool = False) -> str:
-    """Why a URL cannot be connected to, "" when it can: what comes after the setting's name. user: a name may stand
+    """Why a URL cannot be connected to, "" when it can. user: a name may stand
     before the host, but no password."""
     wish = " or ".join(f"{scheme}://" for scheme in schemes)
     if not url.strip():
-        return f"is empty; it begins with {wish}"
+        return f"it is empty; it begins with {wish}"
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -38,5 +38,5 @@ def problem(url: str, schemes: Sequence[str], *, user: bool = False) -> str:
     if port == 0 or not _HOST.fullmatch(host):
         return f"{place(url)!r} has a host or a port that is none"
     if parts.password or (parts.username and not user):
-        return "has a login in it, which is not used and would be shown; set secret_file or secret_env"
+        return "it has a login in it, which is not used and would be shown; set secret_file or secret_env"
     return ""

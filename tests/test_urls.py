@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from firehose.plumbing.urls import place, problem
+from firehose.urls import place, problem
 
 SECRET = "SECRETTOKEN"
 
