@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 import firehose
+from firehose.chat.words import plural
 
+KNOWN = ("change.merged", "story.created", "repository.created", "ticket.closed", "environment.created", "ref.updated")
 FILE = Path(firehose.__file__).parent / "bots" / "errbot" / "firehose_hub.py"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"
 
@@ -33,10 +35,18 @@ def row(number: int) -> bytes:
     return json.dumps(event | {"sequence": f"{number:020d}"}).encode() + b"\n"
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["broken off", "silent"])
-def test_gerritbot_defect_a_loop_that_went_wrong_was_no_disconnect(
-    silent: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def chunk(line: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(line), line)
+
+
+def chunked(number: int) -> bytes:
+    """An answer in chunks, cut in the middle of the second."""
+    head = HEAD.replace(b"Connection: close", b"Transfer-Encoding: chunked")
+    return head + chunk(row(number)) + chunk(row(number + 7))[:20]
+
+
+@pytest.mark.parametrize("how", ["broken off", "broken off in a chunk", "silent"])
+def test_gerritbot_defect_a_loop_that_went_wrong_was_no_disconnect(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = load()
     for name, value in (("SILENCE", 0.5), ("WAITS", (0,)), ("GATHER", 0.0)):
         monkeypatch.setattr(module, name, value)
@@ -50,8 +60,9 @@ def test_gerritbot_defect_a_loop_that_went_wrong_was_no_disconnect(
                 connection, _ = server.accept()
                 open_.append(connection)
                 asked.put(connection.recv(4_096).decode().split()[1])
-                connection.sendall(HEAD + row(number) + (b"" if silent else b'{"half": '))
-                if not silent:
+                half = b'{"half": ' if how == "broken off" else b""
+                connection.sendall(chunked(number) if how.endswith("chunk") else HEAD + row(number) + half)
+                if how != "silent":
                     connection.close()
 
         thread = threading.Thread(target=serve, daemon=True)
@@ -66,3 +77,9 @@ def test_gerritbot_defect_a_loop_that_went_wrong_was_no_disconnect(
             connection.close()
     # It came back, and asked for what follows the last line that it had.
     assert ["cursor=" in asked.get(timeout=60), f"cursor={1:020d}" in asked.get(timeout=60)] == [False, True]
+
+
+def test_several_of_a_thing_are_called_as_the_hub_calls_them() -> None:
+    plural_ = load().plural
+    nouns = {kind.partition(".")[0] for kind in KNOWN} | {"repository", "branch", "status", "query", "play", "box"}
+    assert {noun: plural_(noun) for noun in nouns} == {noun: plural(noun) for noun in nouns}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from firehose.chat.words import gathered, line, tame
+import pytest
+
+from firehose.chat.words import gathered, line, plural, tame
 from firehose.event import Event, Recorded, encode
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -32,3 +34,15 @@ def test_many_become_a_number_and_few_stay() -> None:
 def test_a_sender_cannot_make_two_lines_or_colours() -> None:
     assert line(event(1, summary="a\r\nQUIT :x\x034red\u202e")) == "a QUIT :x 4red  https://r/1"
     assert "\n" not in tame("a\nb\u2028c")
+
+
+@pytest.mark.parametrize(
+    ("noun", "several"),
+    [
+        ("change", "changes"), ("branch", "branches"), ("story", "stories"), ("repository", "repositories"),
+        ("status", "statuses"), ("query", "queries"), ("play", "plays"), ("box", "boxes"), ("push", "pushes"),
+        ("pipelinerun", "pipelineruns"),
+    ],
+)  # fmt: skip
+def test_several_of_a_thing(noun: str, several: str) -> None:
+    assert plural(noun) == several

@@ -18,7 +18,8 @@ from firehose.event import Recorded
 MANY: Final = 4
 """So many events of one kind in one project and one batch are said as a number."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-_PLURAL: Final = {"change": "changes", "branch": "branches", "story": "stories"}
+_IES: Final = re.compile(r"[^aeiou]y$")
+_ES: Final = re.compile(r"(s|x|z|ch|sh)$")
 
 
 def tame(text: str) -> str:
@@ -31,6 +32,13 @@ def line(event: Recorded, page: str = "") -> str:
     envelope = event.envelope
     said = envelope.summary or f"{envelope.kind} {envelope.subject}"
     return tame("  ".join(part for part in (said, envelope.link or page) if part))
+
+
+def plural(noun: str) -> str:
+    """Several of a thing: changes, branches, repositories."""
+    if _IES.search(noun):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if _ES.search(noun) else f"{noun}s"
 
 
 def gathered(
@@ -59,7 +67,7 @@ def _plainly(pages: str, event: Recorded) -> list[str]:
 
 def _counted(kind: str, project: str, events: Sequence[Recorded], pages: str) -> str:
     thing, _, done = kind.partition(".")
-    noun = thing if len(events) == 1 else _PLURAL.get(thing, f"{thing}s")
+    noun = thing if len(events) == 1 else plural(thing)
     where = f" in {project}" if project else ""
     # `until` is not included, so it is the cursor after the last event's.
     window = {"since": events[0].cursor, "until": f"{events[-1].sequence + 1:020d}"}

@@ -6,6 +6,7 @@ copied into an Errbot's plugin folder, whose environment is somebody else's. It 
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import os
@@ -30,6 +31,8 @@ MANY = 4
 MOST = 500
 NOUNS = frozenset(("change", "story", "task", "build", "buildset", "bug", "issue", "pull", "request"))
 """Words that people put before a number: `!what change 1201`."""
+_BROKEN = (OSError, ValueError, http.client.HTTPException)
+"""What a connection that ends raises, wherever it ends: in a line, in a chunk, in the head."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -59,13 +62,16 @@ class Hub:
             return urllib.request.urlopen(request, timeout=timeout)  # noqa: S310
         except urllib.error.HTTPError as error:
             raise Trouble(_problem(error), error.code) from None
-        except OSError as error:
+        except _BROKEN as error:
             raise Trouble(f"the hub at {self.url} does not answer: {error}") from None
 
     def get(self, path: str, **params: str | int) -> Any:
         """The JSON at a path."""
         with self.open(f"{path}?{urlencode(params)}" if params else path, 20) as answer:
-            return json.load(answer)
+            try:
+                return json.load(answer)
+            except _BROKEN as error:
+                raise Trouble(f"the hub's answer broke off: {error}") from None
 
     def explain(self, query: str) -> str:
         """What a query means in words; `Trouble` with the place of the error when it means nothing."""
@@ -118,7 +124,7 @@ class Hub:
             try:
                 for row in answer:
                     yield json.loads(row)
-            except (OSError, ValueError) as error:
+            except _BROKEN as error:
                 raise Trouble(f"the stream broke off: {error}") from None
 
 
@@ -275,7 +281,7 @@ def gathered(events: Sequence[Event], hub: str) -> list[str]:
             found += [(event["sequence"], line(event, hub)) for event in own]
             continue
         thing, _, done = kind.partition(".")
-        things = {"branch": "branches", "story": "stories"}.get(thing, f"{thing}s")
+        things = plural(thing)
         query = {"kind": kind, **({"project": project} if project else {})}
         # `until` is not included, so it is the cursor after the last event's.
         window = {"since": own[0]["sequence"], "until": f"{int(own[-1]['sequence']) + 1:020d}"}
@@ -283,6 +289,13 @@ def gathered(events: Sequence[Event], hub: str) -> list[str]:
         where = f" in {project}" if project else ""
         found.append((own[0]["sequence"], tame(f"{len(own)} {things} {done}{where}  {page}")))
     return [text for _, text in sorted(found)]
+
+
+def plural(noun: str) -> str:
+    """Several of a thing: changes, branches, repositories; as the hub's own chat rooms say it."""
+    if re.search(r"[^aeiou]y$", noun):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if re.search(r"(s|x|z|ch|sh)$", noun) else f"{noun}s"
 
 
 def _problem(error: urllib.error.HTTPError) -> str:
