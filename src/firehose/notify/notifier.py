@@ -140,11 +140,12 @@ class Notifier:
         return False
 
     def due(self, now: datetime, lane: str, settings: Any) -> datetime | None:
-        """When a lane goes, by the hours of whoever is told."""
+        """When a lane goes that got an event at a moment, by the hours of whoever is told."""
         id_, _, name = lane.partition(".")
         place = self.book.places.get(id_)
         person = self.book.people.get(place.owner) if place is not None else None
-        return when.due(name, person, now)
+        # Too much at once is too much now, however old it is.
+        return when.due(name, person, self._ears.now() if name == when.BURST else now)
 
     # -- sending (see `sink.Transport`)
 
