@@ -116,6 +116,39 @@ def test_a_day_with_a_changed_clock_still_ends_at_the_hour() -> None:
     assert when.due("daily", ada, datetime(2026, 10, 24, 12, tzinfo=UTC)) == datetime(2026, 10, 25, 7, tzinfo=UTC)
 
 
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(f"2026-{text}+00:00")
+
+
+BERLIN = Person(name="ada", zone="Europe/Berlin", quiet_from="22:00", quiet_to="02:30", daily="02:30")
+
+
+@pytest.mark.parametrize(("moment", "due"), [
+    # Half past two comes twice: at 00:30 and at 01:30 UTC.
+    ("10-25 00:10", "10-25 00:30"), ("10-25 00:40", "10-25 00:40"), ("10-25 01:10", "10-25 01:30"),
+    ("10-25 01:30", "10-25 01:30"), ("10-24 21:00", "10-25 00:30"),
+    # It does not come at all: 02:00 is 03:00.
+    ("03-29 00:50", "03-29 01:30"), ("03-29 01:05", "03-29 01:05"), ("03-28 22:00", "03-29 01:30"),
+])  # fmt: skip
+def test_quiet_hours_end_in_the_future_also_when_clocks_are_changed(moment: str, due: str) -> None:
+    assert when.due("quiet", BERLIN, utc(moment)) == utc(due)
+    assert not when.quiet(BERLIN, utc(due))
+
+
+def test_quiet_hours_of_nearly_a_day_end_on_a_later_day_when_their_end_is_left_out() -> None:
+    ada = Person(name="ada", zone="Europe/Berlin", quiet_from="03:00", quiet_to="02:30")
+    assert when.due("quiet", ada, utc("03-28 02:10")) == utc("03-30 00:30")
+
+
+@pytest.mark.parametrize(("moment", "due"), [
+    ("10-25 00:10", "10-25 00:30"), ("10-25 00:40", "10-26 01:30"), ("10-25 01:10", "10-26 01:30"),
+    ("10-25 01:40", "10-26 01:30"),
+    ("03-29 00:50", "03-29 01:30"), ("03-29 01:10", "03-29 01:30"), ("03-29 01:30", "03-30 00:30"),
+])  # fmt: skip
+def test_a_day_has_one_digest_also_when_clocks_are_changed(moment: str, due: str) -> None:
+    assert when.due("daily", BERLIN, utc(moment)) == utc(due)
+
+
 @pytest.mark.parametrize(("given", "field"), [
     (Draft(title="", to="x"), "title"), (Draft(title="a", to=""), "to"), (Draft(title="a", to="members"), "to"),
     (Draft(title="a", to="x", query="kind:("), "query"), (Draft(title="a", to="x", exclude="nofield:1"), "exclude"),
