@@ -75,6 +75,14 @@ def test_me_and_team_are_their_names() -> None:
     assert told(book(ada, place("mail"), rule("text", "@me")), event(summary="thanks, Ada L")) != {}
 
 
+@pytest.mark.parametrize("name", ["CORP\\ada", "ada\\", "a*", "a?", "(ada)", "NOT", "ada:lind", "-ada", "[a TO b]"])
+def test_me_is_found_by_every_letter_of_a_name(name: str) -> None:
+    ada = Person(name="ada", names=(name,))
+    found = book(ada, place("mail"), rule("me", "actor:@me", own=True))
+    assert told(found, event(actor=name)) == {"mail": ("now", ["me"])}
+    assert told(found, event(actor="CORPada")) == told(found, event(actor="axy")) == {}
+
+
 def test_a_muted_thread_is_silent_with_all_that_is_tied_to_it_until_it_ends() -> None:
     def muted(until: datetime | None = None) -> Book:
         return book(place("mail"), rule("a"), Mute(id="m", owner="ada", subject="story/7", until=until))

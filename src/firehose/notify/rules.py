@@ -18,6 +18,7 @@ import msgspec
 from firehose.errors import Refused
 from firehose.query.parse import parse
 from firehose.query.tree import Node, Not, both
+from firehose.query.write import quoted
 
 When = Literal["now", "hourly", "daily"]
 PlaceKind = Literal["page", "email", "irc", "apprise", "webhook", "push"]
@@ -225,7 +226,7 @@ def named(text: str, mine: Sequence[str], team: Sequence[str]) -> str:
 
     def names(found: re.Match[str]) -> str:
         known = mine if found[1] == "me" else team
-        return "(" + " OR ".join(f'"{name}"' for name in known or ("nobody-at-all",)) + ")"
+        return "(" + " OR ".join(quoted(name) for name in known or ("nobody-at-all",)) + ")"
 
     return _SELF.sub(names, text)
 
