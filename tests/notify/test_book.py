@@ -182,6 +182,10 @@ def test_what_is_wrong_with_a_person_is_said_at_its_field(given: Profile, field:
     Spot(kind="irc", to="#channel"), Spot(kind="irc", to="nick quit"), Spot(kind="webhook", to="file:///etc/passwd"),
     Spot(kind="push", to="http://push.example/x", keys={"p256dh": "x", "auth": "y"}),
     Spot(kind="push", to="https://push.example/x"), Spot(kind="apprise", to="slack"),
+    Spot(kind="webhook", to="http://h:99999/"), Spot(kind="webhook", to="http://[::1"),
+    Spot(kind="webhook", to="http://h:0/"), Spot(kind="webhook", to="https:///path"),
+    Spot(kind="webhook", to="http://h/\x00"), Spot(kind="webhook", to="https://h/a b"),
+    Spot(kind="push", to="https://[::1", keys={"p256dh": "x", "auth": "y"}),
     Spot(kind="email", to="jürgen@example.org"), Spot(kind="email", to="ada@exämple.org"),
     Spot(kind="email", to="a\x00da@example.org"),
 ])  # fmt: skip

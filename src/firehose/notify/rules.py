@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, time
 from email.utils import parseaddr
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -251,10 +252,10 @@ def checked_place(id_: str, owner: str, given: Spot) -> Place:
             if not _NICK.fullmatch(to):
                 raise bad("to", f"{to[:40]!r} is not a nick; channels are the operator's, in [sinks.…]")
         case "webhook":
-            if not to.startswith(("https://", "http://")) or len(to) > LONGEST:
+            if not _url(to, ("https", "http")):
                 raise bad("to", "a webhook is an http or https URL")
         case "push":
-            if not to.startswith("https://") or not {"p256dh", "auth"} <= given.keys.keys():
+            if not _url(to, ("https",)) or not {"p256dh", "auth"} <= given.keys.keys():
                 raise bad("to", "a push subscription has an https endpoint and the keys p256dh and auth")
             secret = msgspec.json.encode({key: given.keys[key][:200] for key in ("p256dh", "auth")}).decode()
         case "apprise":
@@ -267,6 +268,15 @@ def checked_place(id_: str, owner: str, given: Spot) -> Place:
 def _mailbox(text: str) -> bool:
     written = re.fullmatch(r"[!-~]+", text) and re.fullmatch(r"[^@<>,;:\"]+@[^@<>,;:\"]+", text)
     return written is not None and len(text) <= 254 and parseaddr(text)[1] == text
+
+
+def _url(text: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return known and len(text) <= LONGEST and text.isprintable() and " " not in text
 
 
 def zone(name: str) -> ZoneInfo:
