@@ -280,6 +280,37 @@ async def test_a_digest_that_would_be_too_long_is_several_that_hold_everything(
         assert len(await found.desk().told("ada")) == 12
 
 
+async def test_the_rest_of_a_long_digest_is_tried_again_without_what_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier_module, "MOST", 5)
+
+    class Second(Post):
+        async def send(self, place: Place, note: Note) -> str:
+            if len(self.sent) == 1 and len(self.tries) < 3:
+                self.tries.append(note.id)
+                raise TryLater("away")
+            return await super().send(place, note)
+
+    async with office(tmp_path, PAGE, rule("hourly", when="hourly")) as found:
+        found.post.__class__ = Second
+        await found.on.publish(*(f"t~{number}" for number in range(8)))
+        await found.read()
+        found.on.clock.pass_(3_601)
+        found.runner.hurry()
+        await found.on.until(lambda: len(found.post.tries) == 2)
+        await found.runner._save()
+        await found.die()
+        await found.start()
+        for number in (3, 4):
+            found.on.clock.pass_(7_200)
+            found.runner.hurry()
+            await found.on.until(lambda number=number: len(found.post.tries) == number)
+        await found.on.until(lambda: not found.runner.health().open)
+        assert texts(found) == [[f"t~{number}" for number in range(5)], [f"t~{number}" for number in range(5, 8)]]
+        assert found.post.tries[1] == found.post.tries[2] == found.post.tries[3]
+
+
 async def test_too_much_at_once_comes_together(tmp_path: Path) -> None:
     async with office(tmp_path, PAGE, ALL) as found:
         await found.on.publish(*(f"t~{number}" for number in range(BURST + 30)))
