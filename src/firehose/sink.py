@@ -146,10 +146,10 @@ class SinkKind:
     most: events of one lane that one message may hold, when they wait together; a number, or by the settings.
     recognises: the receiver knows by its id a message that it already has, so events that were sent together once are
     always sent together again, also after a crash.
-    due: the earliest moment at which a lane may send what waits in it (digests); None is at once.
+    due: the earliest moment at which a lane may send an event (digests), by when that was recorded; None is at once.
     apart: every lane has a receiver of its own, so that failures of several say nothing about the others.
     idle: whether it wants nothing at this moment, whatever comes; events are then passed by without a look.
-    window: items on their way at a time; with that many open, reading waits (0: the room's own limit).
+    window: events on their way at a time; with that many open, reading waits (0: the room's own limit).
     check: why settings cannot work, "" when they can: for what their types do not say. Pure.
     formats: what leaves, in words, for the reference page. to: what the Sinks table shows as the address.
     also: other words for the settings that this folder serves, with the title of each.

@@ -18,6 +18,7 @@ INBOUND_ROOT = "in"
 META_ROOT = "$meta"
 
 _UNSAFE = re.compile(r"[\s\x00-\x1f\x7f-\x9f*>+#%\u200b-\u200f\u2028-\u202f\ufeff]")
+_BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202f\ufeff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff\ufffe\uffff]")
 
 
@@ -33,6 +34,12 @@ def escape(level: str) -> str:
 def unescape(level: str) -> str:
     """The name that `escape` was given."""
     return unquote(level)
+
+
+def given(text: str) -> str:
+    """A subject that somebody wrote as one already, a sender or another hub: what it says stays, so that it is the same
+    thing; only what would end it in a list of them is escaped."""
+    return _BREAKS.sub(_escape_match, _SURROGATE.sub("\ufffd", text))
 
 
 def ref(project: str, name: str) -> str:

@@ -98,5 +98,9 @@ def test_a_digest_has_the_same_end_at_every_try(opened: Callable[[], Papers]) ->
     assert papers.begin("p", "daily", 10, 90) == Digest(10, 50, True)
     assert papers.begin("p", "daily", 30, 90) == Digest(10, 50, True)
     assert papers.begin("p", "daily", 51, 90) == Digest(51, 90, False)
+    # One that held too much ends sooner, and the rest is another's.
+    papers.tell([told(70)], ("hourly", Digest(10, 20, False)))
+    assert papers.begin("p", "hourly", 10, 90) == Digest(10, 20, True)
+    assert papers.begin("p", "hourly", 21, 90) == Digest(21, 90, False)
     papers.forget(NOW, 60)
     assert papers.begin("p", "daily", 10, 95) == Digest(10, 95, False)

@@ -345,6 +345,28 @@ def test_counts_of_frequent_things_add_up_by_group_and_day(store: Store) -> None
             assert counted == tally([one for one in events if fits(one)], by, per), (text, by, per)
 
 
+def test_counts_that_are_cut_say_so_and_keep_what_is_large_or_new(store: Store) -> None:
+    events = some(400)
+    store.append(events)
+    for by, per in (("actor", ""), ("kind", "hour"), ("", "minute"), ("project", "day")):
+        every = store.counts(Everything(), by=by, per=per, limit=10_000)
+        assert (every.total, every.truncated) == (400, False)
+        for limit in (1, 2, 3, 5, len(every) - 1, len(every)):
+            some_ = store.counts(Everything(), by=by, per=per, limit=limit)
+            assert (some_.total, some_.truncated) == (400, limit < len(every)), (by, per, limit)
+            assert 0 < len(some_) <= limit
+            if not per:
+                assert some_ == every[:limit]
+                continue
+            newest = [count for count in every if count.start == every[-1].start]
+            assert some_ == (every[-len(some_) :] if limit >= len(newest) else newest[:limit]), (by, per, limit)
+            left = every[: -len(some_)]
+            assert limit < len(newest) or not left or left[-1].start != some_[0].start
+            # A further bucket would not have fitted.
+            older = [count for count in left if count.start == left[-1].start]
+            assert not left or len(some_) + len(older) > limit
+
+
 def test_counting_says_what_it_cannot_group_by(store: Store) -> None:
     with pytest.raises(Refused, match="by 'colour', but by source") as refused:
         store.counts(Everything(), by="colour")

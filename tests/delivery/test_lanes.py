@@ -30,6 +30,19 @@ def test_a_lane_gives_one_try_at_a_time() -> None:
     assert sequences(lanes.next(0)) == [2]
 
 
+def test_a_digest_takes_what_is_due_and_leaves_what_waits_for_a_later_hour() -> None:
+    lanes = Lanes(8, 10)
+    for number, due in enumerate((3_600.0, 3_600.0, 7_200.0), 1):
+        lanes.add(Item(number, "a", due=due))
+    assert lanes.next(0) is None
+    batch = lanes.next(3_600)
+    assert sequences(batch) == [1, 2]
+    assert batch is not None
+    lanes.delivered(batch)
+    assert (lanes.next(7_199), lanes.wait(7_199)) == (None, 1)
+    assert sequences(lanes.next(7_200)) == [3]
+
+
 def test_what_failed_waits_until_its_moment() -> None:
     lanes = filled("a")
     batch = lanes.next(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -327,3 +327,71 @@ async def test_a_lane_that_waits_for_its_hour_sends_everything_together_then(tmp
         runner._stir.set()
         await on.until(lambda: runner.health().open == 0)
         assert script.sent == ["a1+b2+c3"]
+
+
+def hourly(recorded: datetime, lane: str, settings: Settings) -> datetime:
+    return recorded.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def sizes(script: Script) -> list[int]:
+    return [len(id_.split("+")) for id_ in script.sent]
+
+
+async def test_all_of_an_hours_digests_go_at_its_end_however_many_events_and_recipients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "WINDOW", 10)
+    async with stage(tmp_path) as on:
+        script = Script()
+        runner = on.runner(
+            script, Settings(kind="script", since="earliest"), most=10, due=hourly, recognises=True,
+            lanes=lambda event, settings: ("ada", "ben", "eve"),
+        )  # fmt: skip
+        await on.publish(*(f"t{number}-" for number in range(25)))
+        await on.until(lambda: runner.health().open == 30)
+        assert script.tries == []
+        on.clock.pass_(3_600)
+        runner._stir.set()
+        await on.until(lambda: runner.health().cursor == 25 and not runner.health().open)
+        assert sorted(sizes(script)) == [5, 5, 5, 10, 10, 10, 10, 10, 10]
+        assert Counter("+".join(script.sent).split("+")) == {f"t{number}-{number + 1}": 3 for number in range(25)}
+
+
+async def test_a_digest_that_is_late_goes_at_once_and_whole_and_the_next_one_at_its_hour(tmp_path: Path) -> None:
+    async with stage(tmp_path) as on:
+        for hour in range(3):
+            await on.publish(*(f"h{hour}n{number}-" for number in range(200)))
+            on.clock.pass_(3_600)
+        await on.publish("new")
+        await on.until(lambda: on.live.head == on.reader.head == 601)
+        script = Script()
+        runner = on.runner(
+            script, Settings(kind="script", since="earliest"), most=1_000, due=hourly,
+            lanes=lambda event, settings: ("ada",),
+        )  # fmt: skip
+        await on.until(lambda: script.sent)
+        assert sizes(script) == [600]
+        await on.until(lambda: runner.health().open == 1)
+        on.clock.pass_(3_600)
+        runner._stir.set()
+        await on.until(lambda: len(script.sent) == 2)
+        assert script.sent[1] == "new601"
+
+
+async def test_a_digest_that_came_due_while_the_hub_was_down_is_one_message_with_what_came_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async with stage(tmp_path) as on:
+        given = {"most": 1_000, "due": hourly, "lanes": lambda event, settings: ("ada",)}
+        first = on.runner(Script(), Settings(kind="script", since="earliest"), name="first", **given)
+        await on.publish("a", "b")
+        await on.until(lambda: first.health().open == 2)
+        await first._save()
+        await on.bus.put(position.TABLE, "second", await on.bus.get(position.TABLE, "first") or b"")
+        await on.publish(*(f"t{number}-" for number in range(100)))
+        on.clock.pass_(3_600)
+        await on.until(lambda: on.live.head == on.reader.head == 102)
+        script = Script()
+        on.runner(script, Settings(kind="script"), name="second", **given)
+        await on.until(lambda: script.sent)
+        assert sizes(script) == [102]

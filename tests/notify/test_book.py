@@ -75,6 +75,14 @@ def test_me_and_team_are_their_names() -> None:
     assert told(book(ada, place("mail"), rule("text", "@me")), event(summary="thanks, Ada L")) != {}
 
 
+@pytest.mark.parametrize("name", ["CORP\\ada", "ada\\", "a*", "a?", "(ada)", "NOT", "ada:lind", "-ada", "[a TO b]"])
+def test_me_is_found_by_every_letter_of_a_name(name: str) -> None:
+    ada = Person(name="ada", names=(name,))
+    found = book(ada, place("mail"), rule("me", "actor:@me", own=True))
+    assert told(found, event(actor=name)) == {"mail": ("now", ["me"])}
+    assert told(found, event(actor="CORPada")) == told(found, event(actor="axy")) == {}
+
+
 def test_a_muted_thread_is_silent_with_all_that_is_tied_to_it_until_it_ends() -> None:
     def muted(until: datetime | None = None) -> Book:
         return book(place("mail"), rule("a"), Mute(id="m", owner="ada", subject="story/7", until=until))
@@ -116,6 +124,39 @@ def test_a_day_with_a_changed_clock_still_ends_at_the_hour() -> None:
     assert when.due("daily", ada, datetime(2026, 10, 24, 12, tzinfo=UTC)) == datetime(2026, 10, 25, 7, tzinfo=UTC)
 
 
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(f"2026-{text}+00:00")
+
+
+BERLIN = Person(name="ada", zone="Europe/Berlin", quiet_from="22:00", quiet_to="02:30", daily="02:30")
+
+
+@pytest.mark.parametrize(("moment", "due"), [
+    # Half past two comes twice: at 00:30 and at 01:30 UTC.
+    ("10-25 00:10", "10-25 00:30"), ("10-25 00:40", "10-25 00:40"), ("10-25 01:10", "10-25 01:30"),
+    ("10-25 01:30", "10-25 01:30"), ("10-24 21:00", "10-25 00:30"),
+    # It does not come at all: 02:00 is 03:00.
+    ("03-29 00:50", "03-29 01:30"), ("03-29 01:05", "03-29 01:05"), ("03-28 22:00", "03-29 01:30"),
+])  # fmt: skip
+def test_quiet_hours_end_in_the_future_also_when_clocks_are_changed(moment: str, due: str) -> None:
+    assert when.due("quiet", BERLIN, utc(moment)) == utc(due)
+    assert not when.quiet(BERLIN, utc(due))
+
+
+def test_quiet_hours_of_nearly_a_day_end_on_a_later_day_when_their_end_is_left_out() -> None:
+    ada = Person(name="ada", zone="Europe/Berlin", quiet_from="03:00", quiet_to="02:30")
+    assert when.due("quiet", ada, utc("03-28 02:10")) == utc("03-30 00:30")
+
+
+@pytest.mark.parametrize(("moment", "due"), [
+    ("10-25 00:10", "10-25 00:30"), ("10-25 00:40", "10-26 01:30"), ("10-25 01:10", "10-26 01:30"),
+    ("10-25 01:40", "10-26 01:30"),
+    ("03-29 00:50", "03-29 01:30"), ("03-29 01:10", "03-29 01:30"), ("03-29 01:30", "03-30 00:30"),
+])  # fmt: skip
+def test_a_day_has_one_digest_also_when_clocks_are_changed(moment: str, due: str) -> None:
+    assert when.due("daily", BERLIN, utc(moment)) == utc(due)
+
+
 @pytest.mark.parametrize(("given", "field"), [
     (Draft(title="", to="x"), "title"), (Draft(title="a", to=""), "to"), (Draft(title="a", to="members"), "to"),
     (Draft(title="a", to="x", query="kind:("), "query"), (Draft(title="a", to="x", exclude="nofield:1"), "exclude"),
@@ -141,6 +182,12 @@ def test_what_is_wrong_with_a_person_is_said_at_its_field(given: Profile, field:
     Spot(kind="irc", to="#channel"), Spot(kind="irc", to="nick quit"), Spot(kind="webhook", to="file:///etc/passwd"),
     Spot(kind="push", to="http://push.example/x", keys={"p256dh": "x", "auth": "y"}),
     Spot(kind="push", to="https://push.example/x"), Spot(kind="apprise", to="slack"),
+    Spot(kind="webhook", to="http://h:99999/"), Spot(kind="webhook", to="http://[::1"),
+    Spot(kind="webhook", to="http://h:0/"), Spot(kind="webhook", to="https:///path"),
+    Spot(kind="webhook", to="http://h/\x00"), Spot(kind="webhook", to="https://h/a b"),
+    Spot(kind="push", to="https://[::1", keys={"p256dh": "x", "auth": "y"}),
+    Spot(kind="email", to="jürgen@example.org"), Spot(kind="email", to="ada@exämple.org"),
+    Spot(kind="email", to="a\x00da@example.org"),
 ])  # fmt: skip
 def test_an_address_that_cannot_be_one_is_refused(given: Spot) -> None:
     with pytest.raises(Refused):

@@ -16,6 +16,8 @@ import http_ece  # type: ignore[import-untyped]
 import msgspec
 import pytest
 from aiohttp import web
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from standardwebhooks import Webhook
@@ -23,7 +25,7 @@ from tests.servers.certificates import Authority
 from tests.servers.ngircd import Irc
 
 from firehose.bus.engine import free_port
-from firehose.errors import GiveUp, Gone, TryLater
+from firehose.errors import Broken, GiveUp, Gone, TryLater
 from firehose.notify.carriers import Carriers, apprise_problem, mail
 from firehose.notify.rules import Place
 from firehose.notify.words import Item, Note, lines
@@ -150,6 +152,38 @@ def test_a_mail_says_why_threads_and_stops_by_one_click() -> None:
     assert NOTE.why in plain.get_content()
     assert "<b>it" not in page.get_content()
     assert f'href="{NOTE.why}"' in page.get_content()
+
+
+def test_links_and_ids_of_a_mail_leave_letter_by_letter_however_long() -> None:
+    host = "events-and-notifications.of-the-whole-infrastructure.opendev.example.org"
+    stop = f"https://{host}/v1/notify/stop/0123456789ab-12-{'+'.join(['fedcba987654'] * 5)}-{'a' * 24}"
+    place = Place(id="p", owner="ada", kind="email", to="ada@example.org")
+    note = msgspec.structs.replace(NOTE, stop=stop)
+    whole = mail(place, note, "Hub <hub@example.org>", ("Firehose", f"https://{host}"), NOW)
+    head = whole.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert f"List-Unsubscribe: <{stop}>".encode() in head
+    assert f"List-Id: Firehose <notify.{host}>".encode() in head
+    assert f"Message-ID: <{NOTE.id}@{host}>".encode() in head
+    assert f"References: <thread.t1@{host}>".encode() in head
+    assert f"In-Reply-To: <thread.t1@{host}>".encode() in head
+
+
+async def test_what_no_mail_server_can_be_given_is_given_up_and_a_wrong_one_is_told_at_the_start(
+    tmp_path: Path,
+) -> None:
+    controller = Controller(Sink(), hostname="127.0.0.1", port=free_port())
+    controller.start()
+    ways = made(tmp_path, mail={"url": f"smtp://127.0.0.1:{controller.port}", "sender": "hub@example.org"})
+    place = Place(id="p", owner="ada", kind="email", to="jürgen@example.org")
+    with pytest.raises(GiveUp, match="no mail server can be given it"):
+        await ways.send(place, NOTE)
+    assert await ways.send(msgspec.structs.replace(place, to="juergen@example.org"), NOTE) == "accepted"
+    controller.stop()
+    for url in ("smtp://127.0.0.1:abc", "smtp://127.0.0.1:99999", "smtp://[::1", "smtp://h:0"):
+        with pytest.raises(Broken, match="is not smtp://"):
+            made(tmp_path, mail={"url": url, "sender": "hub@example.org"})
+    with pytest.raises(Broken, match="sender"):
+        made(tmp_path, mail={"url": "smtp://127.0.0.1", "sender": "hüb@example.org"})
 
 
 def test_lines_of_chat_say_why_in_the_last() -> None:

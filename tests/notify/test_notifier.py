@@ -15,12 +15,14 @@ from tests.delivery.stage import Stage, stage
 from firehose.delivery.runner import Runner
 from firehose.errors import FirehoseError, GiveUp, Gone, TryLater
 from firehose.history.papers import Paper, Papers, open_papers
+from firehose.notify import notifier as notifier_module
 from firehose.notify.carriers import Carriers
 from firehose.notify.desk import Desk
 from firehose.notify.links import Links
 from firehose.notify.notifier import BURST, Notifier
-from firehose.notify.rules import Draft, Person, Place, Profile, Rule
+from firehose.notify.rules import Draft, Person, Place, Profile, Rule, When
 from firehose.notify.words import Note
+from firehose.plumbing import metrics
 from firehose.plumbing.signing import Signer
 from firehose.plumbing.webpush import Vapid
 from firehose.settings import History, Notify
@@ -103,6 +105,11 @@ async def office(folder: Path, *things: Any) -> AsyncIterator[Office]:
         await found.start()
         yield found
     papers.close()
+
+
+def texts(found: Office) -> list[list[str]]:
+    """The things of each note."""
+    return [[item.text.removeprefix("change.merged ") for item in note.items] for _, note in found.post.sent]
 
 
 PAGE = Place(id="page", owner="ada", kind="page")
@@ -198,6 +205,110 @@ async def test_quiet_hours_end_with_one_message(tmp_path: Path) -> None:
         found.runner.hurry()
         await found.on.until(lambda: found.post.sent)
         assert found.post.sent[0][1].count == 2
+
+
+async def test_what_waited_through_quiet_hours_is_told_though_they_were_lifted_meanwhile(tmp_path: Path) -> None:
+    ada = Person(name="ada", quiet_from="11:00", quiet_to="13:00")
+    async with office(tmp_path, ada, PAGE, ALL) as found:
+        await found.on.publish("a~1", "b~1")
+        await found.read()
+        await found.desk().save_person("ada", Profile())
+        await found.on.publish("c~1")
+        await found.on.until(lambda: found.post.sent)
+        found.on.clock.pass_(3_601)
+        found.runner.hurry()
+        await found.on.until(lambda: len(found.post.sent) == 2)
+        assert texts(found) == [["c~1"], ["a~1", "b~1"]]
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    ("hourly", "daily"), ("daily", "hourly"), ("hourly", "now"), ("daily", "now"),
+])  # fmt: skip
+@pytest.mark.parametrize("dies", [False, True])
+async def test_what_waited_for_a_digest_is_told_once_though_its_rule_changed_meanwhile(
+    tmp_path: Path, before: When, after: When, dies: bool
+) -> None:
+    async with office(tmp_path, PAGE, rule("all", when=before)) as found:
+        await found.on.publish("a~1", "b~1")
+        await found.read()
+        await found.desk().save_rule("ada", Draft(title="All", to="page", when=after), "all")
+        if dies:
+            await found.runner._save()
+            await found.die()
+            await found.start()
+        await found.on.publish("c~1")
+        await found.read()
+        for _ in range(3):
+            found.on.clock.pass_(86_400)
+            found.runner.hurry()
+            await found.on.until(lambda: not found.runner.health().open)
+        assert sorted(text for note in texts(found) for text in note) == ["a~1", "b~1", "c~1"]
+
+
+async def test_a_days_digest_keeps_what_is_its_own_when_the_hours_is_sent(tmp_path: Path) -> None:
+    things = (PAGE, rule("hour", "subject:a~*", when="hourly"), rule("day", "subject:b~*", when="daily"))
+    async with office(tmp_path, *things) as found:
+        await found.on.publish("b~1", "a~1", "b~2", "a~2")
+        await found.read()
+        # What another life of the hub placed is known from its position.
+        await found.runner._save()
+        await found.die()
+        await found.start()
+        found.on.clock.pass_(3_601)
+        found.runner.hurry()
+        await found.on.until(lambda: found.post.sent)
+        assert texts(found) == [["a~1", "a~2"]]
+        found.on.clock.pass_(86_400)
+        found.runner.hurry()
+        await found.on.until(lambda: len(found.post.sent) == 2)
+        assert texts(found)[1:] == [["b~1", "b~2"]]
+
+
+async def test_a_digest_that_would_be_too_long_is_several_that_hold_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier_module, "MOST", 5)
+    async with office(tmp_path, PAGE, rule("hourly", when="hourly")) as found:
+        await found.on.publish(*(f"t~{number:02}" for number in range(12)))
+        await found.read()
+        found.on.clock.pass_(3_601)
+        found.runner.hurry()
+        await found.on.until(lambda: found.post.sent and not found.runner.health().open)
+        assert [note.count for _, note in found.post.sent] == [5, 5, 2]
+        assert [text for note in texts(found) for text in note] == [f"t~{number:02}" for number in range(12)]
+        assert len({note.id for _, note in found.post.sent}) == 3
+        assert len(await found.desk().told("ada")) == 12
+
+
+async def test_the_rest_of_a_long_digest_is_tried_again_without_what_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifier_module, "MOST", 5)
+
+    class Second(Post):
+        async def send(self, place: Place, note: Note) -> str:
+            if len(self.sent) == 1 and len(self.tries) < 3:
+                self.tries.append(note.id)
+                raise TryLater("away")
+            return await super().send(place, note)
+
+    async with office(tmp_path, PAGE, rule("hourly", when="hourly")) as found:
+        found.post.__class__ = Second
+        await found.on.publish(*(f"t~{number}" for number in range(8)))
+        await found.read()
+        found.on.clock.pass_(3_601)
+        found.runner.hurry()
+        await found.on.until(lambda: len(found.post.tries) == 2)
+        await found.runner._save()
+        await found.die()
+        await found.start()
+        for number in (3, 4):
+            found.on.clock.pass_(7_200)
+            found.runner.hurry()
+            await found.on.until(lambda number=number: len(found.post.tries) == number)
+        await found.on.until(lambda: not found.runner.health().open)
+        assert texts(found) == [[f"t~{number}" for number in range(5)], [f"t~{number}" for number in range(5, 8)]]
+        assert found.post.tries[1] == found.post.tries[2] == found.post.tries[3]
 
 
 async def test_too_much_at_once_comes_together(tmp_path: Path) -> None:
@@ -317,6 +428,25 @@ async def test_mail_addresses_and_nicks_are_confirmed_by_their_own_link(tmp_path
         await found.on.publish("b~1")
         await found.on.until(lambda: len(found.post.sent) == 2)
         assert found.titles()[1] == "change.merged b~1"
+
+
+async def test_a_letter_that_no_carrier_can_send_is_dropped_and_the_next_one_goes(tmp_path: Path) -> None:
+    async with office(tmp_path, PAGE, ALL) as found:
+        found.post.answer = UnicodeEncodeError("ascii", "jürgen", 1, 2, "ordinal not in range")  # type: ignore[assignment]
+        before = dropped()
+        await found.desk().try_place("ada", "page")
+        await found.on.until(lambda: found.notifier.book.places["page"].state == "stopped")
+        assert "UnicodeEncodeError" in found.notifier.book.places["page"].why
+        await found.on.until(lambda: not [one for one in found.papers.all() if one.drawer == "letter"])
+        assert dropped() == before + 1
+        found.post.answer = None
+        await found.desk().try_place("ada", "page")
+        await found.on.until(lambda: found.post.sent)
+        assert found.titles() == ["Firehose reaches you here"]
+
+
+def dropped() -> float:
+    return metrics.notify_letters.labels("dropped")._value.get()
 
 
 async def test_nobody_reaches_what_is_not_theirs(tmp_path: Path) -> None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import httpx
+import msgspec
 import pytest
-from tests.pages.stage import Stage
+from tests.pages.stage import Planned, Stage
+
+from firehose.history.papers import Paper
+from firehose.notify.rules import Draft, Place
+from firehose.plumbing.clock import now
+from firehose.query.parse import parse
+from firehose.query.tree import Is
 
 PLACE = {"kind": "page"}
 
@@ -72,3 +79,51 @@ async def test_no_secret_of_a_place_is_given_back(stage: Stage, ada: httpx.Async
     wrong = await ada.post("/v1/notify/places", headers=same, json={
         "kind": "push", "to": "https://push.example/x", "keys": {"p256dh": "AAAA", "auth": "AAAA"}})  # fmt: skip
     assert (wrong.status_code, wrong.json()["field"]) == (400, "keys")
+
+
+@pytest.mark.parametrize(("path", "given", "field"), [
+    ("places", {"kind": "webhook", "to": "http://h:99999/"}, "to"),
+    ("places", {"kind": "webhook", "to": "http://[::1"}, "to"),
+    ("places", {"kind": "push", "to": "https://[::1", "keys": {"p256dh": "x", "auth": "y"}}, "to"),
+    ("mutes", {"subject": "nova~1", "hours": 1e9}, "hours"),
+    ("mutes", {"subject": "nova~1", "hours": -5}, "hours"),
+])  # fmt: skip
+async def test_what_cannot_be_kept_is_refused_by_its_field_and_not_kept(
+    stage: Stage, ada: httpx.AsyncClient, path: str, given: dict[str, object], field: str
+) -> None:
+    answer = await ada.post(f"/v1/notify/{path}", json=given, headers={"sec-fetch-site": "same-origin"})
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+    kept = (await ada.get("/v1/notify")).json()
+    assert not kept["mutes"]
+    assert [place["kind"] for place in kept["places"]] == ["page"]
+
+
+async def test_an_address_that_was_kept_and_is_no_url_is_shown_by_its_beginning(
+    stage: Stage, ada: httpx.AsyncClient
+) -> None:
+    assert stage.office is not None
+    for number, to in enumerate(("http://h:99999/secret", "http://[::1/secret", "tgram://12345:secret/7")):
+        place = Place(id=f"p{number}", owner="ada", kind="webhook", to=to)
+        stage.office.papers.put(Paper("place", place.id, "ada", msgspec.json.encode(place)))
+    answer = await ada.get("/v1/notify")
+    assert answer.status_code == 200
+    assert [place["to"] for place in answer.json()["places"] if place["kind"] == "webhook"] == [
+        "http://…", "http://…", "tgram://…"]  # fmt: skip
+    page = await ada.get("/notify", headers={"accept": "text/html"})
+    assert page.status_code == 200
+    assert "secret/7" not in page.text
+
+
+async def test_a_link_leaves_out_a_project_whatever_its_name(stage: Stage, ada: httpx.AsyncClient) -> None:
+    assert stage.office is not None
+    desk, project = stage.office.desk, 'a "b" c\\d'
+    (place,) = (await desk.kept("ada")).places
+    rule = await desk.save_rule("ada", Draft(title="All", query="kind:change.*", to=place.id))
+    planned = Planned(id="odd", kind="change.merged", subject="x~1", time=now(), project=project)
+    sequence = await stage.play("gerrit", planned)
+    assert await stage.reader.wait(sequence, 10)
+    word = desk.links.reason(place.id, sequence, [rule.id])
+    answer = await ada.post(f"/notify/why/{word}", data={"act": "project"})
+    assert answer.status_code == 200
+    (kept,) = (await desk.kept("ada")).rules
+    assert parse(kept.exclude, now()) == Is("project", project)

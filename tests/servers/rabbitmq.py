@@ -155,8 +155,12 @@ def _certificates(folder: Path) -> None:
         subprocess.run(["openssl", *map(str, words)], cwd=folder, check=True, capture_output=True)
 
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-days", 2, "-subj",
-            "/CN=Test authority")  # fmt: skip
-    (folder / "names").write_text("subjectAltName=DNS:localhost")
+            "/CN=Test authority", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+    # From Python 3.13 on a chain without key identifiers and usages is refused (`VERIFY_X509_STRICT`).
+    (folder / "names").write_text(
+        "subjectAltName=DNS:localhost\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+        "keyUsage=critical,digitalSignature,keyEncipherment\n"
+    )
     for name, common in (("server", "localhost"), ("fedora", "fedora")):
         openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj",
                 f"/CN={common}")  # fmt: skip

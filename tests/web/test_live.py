@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,12 @@ from tests.web.conftest import Desk, running, toy_event
 from tests.web.reading import ids_of, lines, messages, sse
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+
+from firehose.bus.live import Live
+from firehose.event import Recorded, encode
+from firehose.query.tree import Everything
+from firehose.web.encodings import Chunk, Lines, Shared
+from firehose.web.pump import Pump, Wish
 
 
 async def test_a_stream_begins_with_where_it_starts(desk: Desk) -> None:
@@ -87,6 +95,40 @@ async def test_limit_and_until_end_a_stream_with_a_goodbye(desk: Desk) -> None:
     assert [event.get("id", event.get("event")) for event in found] == ["info", "1", "2", "goodbye"]
 
 
+@pytest.mark.parametrize("query", ["project=demo/one", "project=demo/nothing", ""])
+@pytest.mark.parametrize("ring", [50, 20_000])
+async def test_a_goodbye_has_no_cursor_beyond_what_was_asked_for(tmp_path: Path, ring: int, query: str) -> None:
+    async with running(tmp_path, ring=ring) as desk:
+        for start in range(0, 200, 20):
+            await desk.give(*[str(number) for number in range(start, start + 20)])
+        goodbye = (await lines(desk, f"/v1/stream/json?{query}&cursor=20&until=seq:31"))[-1]
+        assert (goodbye["event"], goodbye["reason"], goodbye["cursor"]) == ("goodbye", "complete", f"{30:020d}")
+        rest = await lines(desk, f"/v1/stream/json?{query}&cursor={goodbye['cursor']}&until=seq:33")
+        assert [event["id"] for event in rest if "id" in event] == ([] if "nothing" in query else ["30", "31"])
+
+
+def written_at(*moments: datetime) -> Live:
+    """A live end whose events were recorded at these times."""
+    live = Live()
+    frames = [encode("toy", toy_event(str(number))) for number in range(1, len(moments) + 1)]
+    live.take([Recorded(number, *pair) for number, pair in enumerate(zip(moments, frames, strict=True), 1)])
+    return live
+
+
+@pytest.mark.parametrize("after", [0, 2])
+async def test_a_stream_up_to_a_moment_says_goodbye_before_what_was_recorded_later(desk: Desk, after: int) -> None:
+    end = desk.hub.now()
+    live = written_at(end - timedelta(seconds=2), end - timedelta(seconds=1), end, end + timedelta(seconds=1))
+
+    async def write(_: Chunk) -> None:
+        return
+
+    wish = Wish(node=Everything(), after=after, encoding=Lines(), until=end)
+    pump = Pump(replace(desk.hub, live=live), wish, Shared(), write)
+    await pump.run()
+    assert (pump.reason, pump.given, pump.cursor) == ("complete", 2 - after, 2)
+
+
 async def test_a_cursor_older_than_the_history_is_gone_and_the_floor_is_named(desk: Desk) -> None:
     await desk.give("1", "2", "3")
     await asyncio.to_thread(desk.hub.reader.store.forget, 2)
@@ -118,6 +160,12 @@ async def test_what_cannot_be_read_is_a_problem(
     assert answer.status_code == status
     assert answer.json()["type"].endswith(f"/problems/{slug}")
     assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_a_websocket_address_without_an_upgrade_says_what_it_wants(desk: Desk) -> None:
+    answer = await desk.http.get("/v1/stream/ws")
+    assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
+    assert answer.json()["title"] == "A WebSocket is needed"
 
 
 async def test_ids_with_line_ends_cannot_break_a_frame(desk: Desk) -> None:

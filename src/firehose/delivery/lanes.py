@@ -104,9 +104,13 @@ class Lanes:
         lane = self._lanes[name]
         lane.busy = True
         self._busy += 1
-        mark = lane.items[0].together
-        most = islice(lane.items, None if mark else self._most)
-        return list(takewhile(lambda item: item.together == mark, most))
+        first = lane.items[0]
+        if first.together:
+            return list(takewhile(lambda item: item.together == first.together, lane.items))
+        # What waits for a later hour is another digest's.
+        due = max(now, first.due)
+        most = islice(lane.items, self._most)
+        return list(takewhile(lambda item: not item.together and item.due <= due, most))
 
     def wait(self, now: float) -> float | None:
         """Seconds until `next` may have something, None when only news can change that."""

@@ -37,7 +37,9 @@ from firehose.sink import Outlet, Transport
 
 log = structlog.get_logger("delivery")
 WINDOW: Final = 1_000
-"""Items on their way at a time; with that many open, reading waits."""
+"""Events on their way at a time; with that many open, reading waits."""
+MOST_OPEN: Final = 4_000
+"""The same in items, for events that go to several lanes: a position is one value of the bus."""
 SAVE_SECONDS: Final = 0.5
 IDLE_SECONDS: Final = 1.0
 TRY_SECONDS: Final = 600.0
@@ -69,6 +71,7 @@ class Runner:
         self._shares: Counter[int] = Counter()
         self._cursor = 0
         self._begun = False
+        self._catching_up = 0
         self._changed = False
         self._stir = asyncio.Event()
         self._room = asyncio.Event()
@@ -156,6 +159,7 @@ class Runner:
                 self.books.restore(found.health)
             for open_ in found.open:
                 self._add(position.item(open_))
+            self._late(*(item.due for item in self._lanes.open()))
             if found.health is not None and found.health.state == "away":
                 self._lanes.was_away()
         self._begun = True
@@ -194,24 +198,42 @@ class Runner:
             if step.cursor != self._cursor:
                 self._cursor = step.cursor
                 self._changed = True
+            if 0 < self._catching_up <= self._cursor:
+                self._catching_up = 0
+                self._stir.set()
 
     async def _until_room(self) -> None:
-        while len(self._lanes) >= self._window or self.books.disabled:
+        while self._full() or self.books.disabled:
             self._room.clear()
+            self._stir.set()
             await self._room.wait()
+
+    def _full(self) -> bool:
+        return len(self._shares) >= self._window or len(self._lanes) >= max(MOST_OPEN, self._window)
+
+    def _late(self, *dues: float) -> None:
+        """What was due before it was read goes at once, but together with whatever else of the past is still to be
+        read: else a digest would be as many messages as it takes to read it."""
+        if self.outlet.kind.due is not None and any(0 < due <= self._ears.now().timestamp() for due in dues):
+            self._catching_up = max(self._catching_up, self._ears.live.head)
+
+    def _gathering(self) -> bool:
+        return self._cursor < self._catching_up and not self._full()
 
     def _take(self, event: Recorded) -> None:
         now = self._ears.now()
         kind, settings = self.outlet.kind, self.outlet.settings
         try:
             names = kind.lanes(event, settings)
-            dues = [kind.due(now, name, settings) if kind.due else None for name in names]
+            # By the event's own time: however late it is read, it belongs to the digest of its hour.
+            dues = [kind.due(event.recorded, name, settings) if kind.due else None for name in names]
         except Exception as error:
             log.error("a sink cannot place an event", sink=self.outlet.name, sequence=event.sequence, exc_info=error)
             names, dues = ("?",), [None]
         for name, due in zip(names, dues, strict=True):
             self._events[event.sequence] = event
             at = due.timestamp() if due else 0.0
+            self._late(at)
             self._add(Item(event.sequence, name, due=at, since=now.timestamp()))
         self._cursor = event.sequence
         self._changed = True
@@ -235,12 +257,13 @@ class Runner:
     async def _dispatch(self, group: asyncio.TaskGroup) -> None:
         while True:
             now = self._ears.now().timestamp()
-            batch = None if self.books.disabled else self._lanes.next(now)
+            held = bool(self.books.disabled) or self._gathering()
+            batch = None if held else self._lanes.next(now)
             if batch is not None:
                 group.create_task(self._deliver(batch), name=f"{self.outlet.name}.deliver")
                 continue
             self._stir.clear()
-            wait = None if self.books.disabled else self._lanes.wait(now)
+            wait = None if held else self._lanes.wait(now)
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._stir.wait()

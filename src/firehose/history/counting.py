@@ -18,7 +18,7 @@ from firehose.event import Recorded
 from firehose.history.compile import LATEST, And, Index, Phrase, Plan, conjunction, plan
 from firehose.history.marks import FIELDS, NAME, URI, mark
 from firehose.history.row import DAY, GROUPS, HOUR, micros, moment
-from firehose.history.store import Count
+from firehose.history.store import Count, Counts
 from firehose.plumbing.clock import monotonic
 from firehose.query.match import predicate
 from firehose.query.tree import Everything, Is, Node
@@ -30,6 +30,8 @@ PATIENCE: Final = 3.0
 QUESTION: Final = 20
 """Events that could be looked at in the time of one question to the index, and a hundredth of what it walks over."""
 Ranges = list[tuple[int, int, int]]
+Counted = tuple[int, int, str]
+"""A bucket, how many times -1, a group: as they are sorted."""
 Groups = tuple[int, int, tuple[str, ...]]
 """When an event was recorded and when it happened, microseconds, and its values of `GROUPS`."""
 
@@ -66,6 +68,17 @@ class Numbers(Protocol):
         ...
 
 
+def newest(found: list[Counted], limit: int) -> list[Counted]:
+    """Of counts in order at most `limit`: the newest buckets, each whole; of one that is too large the first."""
+    if len(found) <= limit:
+        return found
+    # The first bucket that can be whole begins where another one ends.
+    begin = next((at for at in range(len(found) - limit, len(found)) if found[at - 1][0] != found[at][0]), None)
+    if begin is not None:
+        return found[begin:]
+    return [count for count in found if count[0] == found[-1][0]][:limit]
+
+
 class Tally:
     """One count."""
 
@@ -83,7 +96,7 @@ class Tally:
         self._until = LATEST if until is None else micros(until)
         self._found: dict[tuple[str, int], int] = defaultdict(int)
 
-    def counts(self, limit: int, *, happened: bool = False) -> list[Count]:
+    def counts(self, limit: int, *, happened: bool = False) -> Counts:
         """The counts: by time, then the most frequent group first; the newest buckets when there are too many."""
         if self._until > self._since:
             one = None if happened else self._single()
@@ -95,9 +108,9 @@ class Tally:
                 self._from_events(self._since, self._until)
         width = WIDTHS.get(self._per, 0)
         found = sorted([(start, -n, group) for (group, start), n in self._found.items() if n])
-        if width:
-            return [Count(group, -n, moment(start * width)) for start, n, group in found[-limit:]]
-        return [Count(group, -n, None) for _, n, group in found[:limit]]
+        kept = newest(found, limit)
+        counts = (Count(group, -n, moment(start * width) if width else None) for start, n, group in kept)
+        return Counts(counts, sum(self._found.values()), truncated=len(kept) < len(found))
 
     def _single(self) -> tuple[str, str | None] | None:
         """The field and value whose roll-ups hold the answer."""

@@ -147,7 +147,8 @@ class Papers:
         return found
 
     def tell(self, entries: Sequence[Told], digest: tuple[str, Digest] | None = None) -> None:
-        """Note what a place was told; with a digest's schedule and itself, that this one is done, in one step."""
+        """Note what a place was told; with a digest's schedule and itself, that this one is done up to its end, which
+        may be sooner than it was begun with, in one step."""
         with self._database.transaction():
             for told in entries:
                 self._database.run(
@@ -215,7 +216,11 @@ class Papers:
 
     def _finish(self, place: str, schedule: str, digest: Digest) -> None:
         self._database.run(
-            "UPDATE digests SET sent = 1 WHERE place = ? AND schedule = ? AND first = ?", place, schedule, digest.first
+            "UPDATE digests SET sent = 1, upto = ? WHERE place = ? AND schedule = ? AND first = ?",
+            digest.upto,
+            place,
+            schedule,
+            digest.first,
         )
 
     def _get(self, drawer: str, name: str) -> Paper | None:

@@ -17,7 +17,7 @@ import structlog
 
 from firehose.errors import TryLater
 from firehose.event import Recorded
-from firehose.history.store import Count, Page, Span, Store
+from firehose.history.store import Counts, Page, Span, Store
 from firehose.plumbing import metrics
 from firehose.query.tree import Node
 
@@ -69,13 +69,13 @@ class Reader:
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 1_000,
-    ) -> list[Count]:
+    ) -> Counts:
         """Numbers of matching events by group and bucket of time."""
         return await self._ask(partial(self.store.counts, query, by=by, per=per, since=since, until=until, limit=limit))
 
     async def happenings(
         self, query: Node, *, by: str = "", per: str = "", since: datetime, until: datetime, limit: int = 1_000
-    ) -> list[Count]:
+    ) -> Counts:
         """The same by the time that events happened."""
         asked = partial(self.store.happenings, query, by=by, per=per)
         return await self._ask(partial(asked, since=since, until=until, limit=limit))

@@ -21,7 +21,7 @@ from firehose.history.graph import walk
 from firehose.history.packing import Packer, learn
 from firehose.history.row import HOUR, Kept, Row, micros, row, rows, tally
 from firehose.history.sifting import Sift
-from firehose.history.store import Count, Page, Span
+from firehose.history.store import Counts, Page, Span
 from firehose.query.tree import Either, Everything, Is, Node
 
 BLOCK: Final = 12
@@ -221,13 +221,13 @@ class SqlStore(ABC):
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 1_000,
-    ) -> list[Count]:
+    ) -> Counts:
         """See `store.Store.counts`."""
         return Tally(self, query, by, per, (since, until)).counts(limit)
 
     def happenings(
         self, query: Node, *, by: str = "", per: str = "", since: datetime, until: datetime, limit: int = 1_000
-    ) -> list[Count]:
+    ) -> Counts:
         """See `store.Store.happenings`."""
         return Tally(self, query, by, per, (since, until)).counts(limit, happened=True)
 

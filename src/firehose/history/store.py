@@ -6,7 +6,7 @@ would cost too much to fill ends early with a cursor to go on from (`Page.more`)
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -34,6 +34,16 @@ class Count(msgspec.Struct, frozen=True):
     group: str
     count: int
     start: datetime | None = None
+
+
+class Counts(list[Count]):
+    """Counts by time, then the largest first. `total` is the number of all events that were counted; `truncated`:
+    there are more counts than these, which are the largest, or with buckets of time those of the newest."""
+
+    def __init__(self, counts: Iterable[Count] = (), total: int = 0, *, truncated: bool = False) -> None:
+        super().__init__(counts)
+        self.total = total
+        self.truncated = truncated
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -94,15 +104,16 @@ class Store(Protocol):
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 1_000,
-    ) -> list[Count]:
+    ) -> Counts:
         """Numbers of matching events by `source|kind|project|actor|outcome|severity` ("" is one group) and per
-        `minute|hour|day` ("" is all time), by time of recording: `since` inclusive, `until` exclusive. `Refused`
-        (`too-broad`, 422) when it would take seconds."""
+        `minute|hour|day` ("" is all time), by time of recording: `since` inclusive, `until` exclusive. `limit`: most
+        counts; a bucket is given whole or not at all, but for the newest. `Refused` (`too-broad`, 422) when it would
+        take seconds."""
         ...
 
     def happenings(
         self, query: Node, *, by: str = "", per: str = "", since: datetime, until: datetime, limit: int = 1_000
-    ) -> list[Count]:
+    ) -> Counts:
         """The same by the time that events happened. There are no roll-ups for that: it looks at each event."""
         ...
 

@@ -7,7 +7,7 @@ mirrored, dumped and shown as raw is this result. Rule: design, section 3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -19,9 +19,15 @@ from firehose.event import Event
 REMOVED: Final = "redacted@redacted.invalid"
 # `@` may be written \u0040 in JSON. A local part "git" is the user of a clone address, not a person's mailbox.
 _ADDRESS: Final = re2.compile(
-    rb"([A-Za-z0-9!#$%&'*+/=?^_`{|}~.\x80-\xff-]+)(?:@|\\u0040)([A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]*\.)+[A-Za-z\x80-\xff][A-Za-z0-9\x80-\xff-]+)"
+    rb"([A-Za-z0-9!#$%&'*+=?^_`{|}~.\x80-\xff-]+)(?:@|\\u0040)([A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]*\.)+[A-Za-z\x80-\xff][A-Za-z0-9\x80-\xff-]+)"
 )
-_CLONE_USERS: Final = (b"git", b"//git", b"gitea", b"//gitea", b"forgejo", b"//forgejo")
+# `atlas@2.1.0.post1` names a version: no mail domain begins with two numbers, or with one and such a word.
+_VERSION: Final = re2.compile(
+    rb"(?i)[0-9]+\.(?:[0-9]|(?:a|b|m|rc|dev|post|pre|alpha|beta|final|ga|release|snapshot)[0-9]*$)"
+)
+# The archive of a list is named after the list's own address; Mailman writes it so.
+_LIST: Final = re2.compile(r"(/list/[^/@\s]+)@([^/@\s]+/)")
+_CLONE_USERS: Final = frozenset((b"git", b"gitea", b"forgejo"))
 
 
 def redact(event: Event, *, addresses: bool, hidden: Sequence[str] = ()) -> Event:
@@ -34,15 +40,25 @@ def redact(event: Event, *, addresses: bool, hidden: Sequence[str] = ()) -> Even
     data = scrub(data)
     if data is event.data and "@" not in "".join(_texts(event)):
         return event
-    texts = {name: getattr(event, name) for name in ("summary", "actor", "text", "subject", "link", "project")}
-    changed = {name: clean for name, value in texts.items() if (clean := scrub_text(value)) != value}
+    changed: dict[str, Any] = {
+        name: clean for name in _TEXTS if (clean := scrub_text(value := getattr(event, name))) != value
+    }
+    changed |= {name: clean for name in _ADDRESSES if (clean := scrub_place(value := getattr(event, name))) != value}
+    refs = tuple(dict.fromkeys(map(scrub_place, event.refs)))
+    if refs != event.refs:
+        changed["refs"] = refs
     if data is event.data and not changed:
         return event
     return msgspec.structs.replace(event, data=data, **changed)
 
 
-def _texts(event: Event) -> tuple[str, ...]:
-    return event.summary, event.actor, event.text, event.subject, event.link, event.project
+_TEXTS: Final = ("summary", "actor", "text", "project")
+_ADDRESSES: Final = ("subject", "link")
+
+
+def _texts(event: Event) -> Iterator[str]:
+    yield from (getattr(event, name) for name in (*_TEXTS, *_ADDRESSES))
+    yield from event.refs
 
 
 def scrub(data: bytes) -> bytes:
@@ -60,10 +76,19 @@ def scrub_text(text: str) -> str:
     return scrub(text.encode("utf-8", "replace")).decode("utf-8", "replace")
 
 
+def scrub_place(text: str) -> str:
+    """A subject or a link without e-mail addresses: the address of a list in the path of its archive stays, escaped."""
+    if "@" not in text:
+        return text
+    return scrub_text(_LIST.sub(r"\1%40\2", text))
+
+
 def _replacement(match: Any) -> bytes:
     whole: bytes = match.group(0)
     local: bytes = match.group(1)
-    return whole if local.endswith(_CLONE_USERS) else REMOVED.encode()
+    if local in _CLONE_USERS or _VERSION.match(match.group(2)):
+        return whole
+    return REMOVED.encode()
 
 
 def without(data: bytes, paths: Sequence[str]) -> bytes:

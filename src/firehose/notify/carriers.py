@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from html import escape
 from typing import Any, Final
@@ -21,6 +20,7 @@ import msgspec
 
 from firehose.errors import Broken, GiveUp, Gone, SlowDown, TryLater
 from firehose.event import line
+from firehose.mail import POLICY
 from firehose.notify import words
 from firehose.notify.rules import Place
 from firehose.notify.words import Note
@@ -50,6 +50,8 @@ class Carriers:
         self._network = _network(settings)
         if settings.mail.url:
             smtp.check(settings.mail.url)
+            if not parseaddr(settings.mail.sender)[1].isascii():
+                raise Broken("notify.mail.sender: an address has ASCII letters only (no SMTPUTF8)", code=2)
             secret(settings.mail)  # one that cannot be read is told at the start
 
     def kinds(self) -> list[str]:
@@ -160,7 +162,7 @@ class Carriers:
 def mail(place: Place, note: Note, sender: str, hub: tuple[str, str], now: datetime) -> bytes:
     """A note as a mail: text and HTML, threaded by the thing it is about, stopped by one click (RFC 8058)."""
     host = urlsplit(hub[1]).hostname or "firehose.invalid"
-    whole = EmailMessage(policy=SMTP)
+    whole = EmailMessage(policy=POLICY)
     whole["Date"] = format_datetime(now)
     whole["From"] = sender
     whole["To"] = place.to

@@ -44,6 +44,8 @@ from firehose.plumbing.webpush import Subscription, Vapid
 DAYS: Final = 7
 MOST_DAYS: Final = 90
 MOST_MUTES: Final = 500
+MOST_HOURS: Final = 87_600
+"""Ten years."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,6 +217,8 @@ class Desk:
         subject = subject.strip()
         if not subject or len(subject) > 1_000:
             raise rules.bad("subject", "the subject of the thread, as its events have it")
+        if not 0 <= hours <= MOST_HOURS:
+            raise rules.bad("hours", f"a number from 0 (for good) to {MOST_HOURS}")
         book = await self.book()
         own = [mute for mute in book.mutes.values() if mute.owner == name]
         same = next((mute.id for mute in own if mute.subject == subject), "")

@@ -10,8 +10,8 @@ message as before. What a place was told is never told there again.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,9 +19,11 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from firehose.delivery import position
 from firehose.delivery.room import RESERVED
 from firehose.delivery.runner import Ears
-from firehose.errors import GiveUp, Gone, Refused, TryLater
+from firehose.errors import FirehoseError, GiveUp, Gone, Refused, TryLater
+from firehose.errors import words as said
 from firehose.event import Recorded
 from firehose.history import replay
 from firehose.history.papers import Digest, Paper, Papers, Told
@@ -31,6 +33,7 @@ from firehose.notify.carriers import Carriers
 from firehose.notify.links import Links
 from firehose.notify.rules import Place, Rule
 from firehose.notify.words import Note
+from firehose.plumbing import metrics
 from firehose.plumbing.crashpoint import reach
 from firehose.query.parse import either
 from firehose.query.tree import Everything
@@ -42,7 +45,7 @@ BURST: Final = 20
 BURST_SPAN: Final = timedelta(minutes=10)
 """So many messages at once within this time; what is more comes together."""
 MOST: Final = 2_000
-"""Events of one digest that are counted."""
+"""Events of one digest; what is more makes another one right after it."""
 KEEP: Final = timedelta(days=60)
 WINDOW: Final = 8_000
 _SEQUENCE: Final = "sequence"
@@ -74,7 +77,8 @@ class Notifier:
         self._links = links
         self._hub = hub
         self._version = -1
-        self._open: set[tuple[str, str]] = set()
+        self._open: dict[tuple[str, str], int] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._failing: set[str] = set()
         self._recent: dict[str, deque[datetime]] = {}
         self._letters_wait: dict[str, datetime] = {}
@@ -109,9 +113,9 @@ class Notifier:
 
     def lanes(self, event: Recorded, settings: Any) -> Sequence[str]:
         """A lane for each place that is told."""
-        return [lane for hit in self.book.match(event) if (lane := self._lane(hit))]
+        return [lane for hit in self.book.match(event) if (lane := self._lane(hit, event.sequence))]
 
-    def _lane(self, hit: Hit) -> str:
+    def _lane(self, hit: Hit, sequence: int) -> str:
         place, name = hit.place.id, str(hit.schedule)
         if name == "now" and self._much(place):
             name = when.BURST
@@ -119,7 +123,7 @@ class Notifier:
             # One item stands for all that follow until it is sent.
             if (place, name) in self._open:
                 return ""
-            self._open.add((place, name))
+            self._open[place, name] = sequence
         return f"{place}.{name}"
 
     def _much(self, place: str) -> bool:
@@ -136,11 +140,12 @@ class Notifier:
         return False
 
     def due(self, now: datetime, lane: str, settings: Any) -> datetime | None:
-        """When a lane goes, by the hours of whoever is told."""
+        """When a lane goes that got an event at a moment, by the hours of whoever is told."""
         id_, _, name = lane.partition(".")
         place = self.book.places.get(id_)
         person = self.book.people.get(place.owner) if place is not None else None
-        return when.due(name, person, now)
+        # Too much at once is too much now, however old it is.
+        return when.due(name, person, self._ears.now() if name == when.BURST else now)
 
     # -- sending (see `sink.Transport`)
 
@@ -148,14 +153,16 @@ class Notifier:
         """Tell one place. "" when there is nothing to tell any more: told before, muted, or the rule is gone."""
         id_, _, name = message.to.partition(".")
         place = self.book.places.get(id_)
-        self._open.discard((id_, name))
+        self._open.pop((id_, name), None)
         if place is None or place.state != "ready":
             return ""
         event = Recorded.from_body(
             int(message.headers[_SEQUENCE]), datetime.fromisoformat(message.headers[_RECORDED]), message.body
         )
         try:
-            answer = await (self._now(place, event) if name == "now" else self._digest(place, name, event))
+            # An event may come by two lanes after a change of rules: whoever is second must see what the first told.
+            async with self._turns[id_]:
+                answer = await (self._now(place, event) if name == "now" else self._digest(place, name, event))
         except Gone as error:
             await self._stop(place, error.detail)
             return ""
@@ -187,45 +194,64 @@ class Notifier:
         while start <= horizon:
             begun = await asyncio.to_thread(self.papers.begin, place.id, name, start, horizon)
             if not begun.sent:
-                answer = await self._send_digest(place, name, begun) or answer
+                word, begun = await self._send_digest(place, name, begun)
+                answer = word or answer
             start = begun.upto + 1
         return answer
 
-    async def _send_digest(self, place: Place, name: str, begun: Digest) -> str:
-        found = await self._gather(place, name, begun)
+    async def _send_digest(self, place: Place, name: str, begun: Digest) -> tuple[str, Digest]:
+        """What the carrier said, and the digest as far as it went."""
+        found, begun = await self._gather(place, name, begun)
         if not found:
             await asyncio.to_thread(self.papers.finish, place.id, name, begun)
-            return ""
+            return "", begun
         asked = {rule.id: rule for _, hit in found for rule in hit.rules}
         events, rules = [event for event, _ in found], list(asked.values())
         word = self._word(place, events[0], rules)
         links = (self._links.why(word), self._links.stop(word))
         # One event has nothing to be gathered with, and reads better by itself.
         one = words.single(events[0], place, rules, self._hub, links)
-        note = one if len(events) == 1 else words.digest(events, place, rules, self._hub, links)
+        mark = f"{name} {begun.first}"
+        note = one if len(events) == 1 else words.digest(events, place, rules, self._hub, links, mark)
         answer = await self._carriers.send(place, note)
         reach("notify.carried")
         await self._told(place, found, note, word, (name, begun))
-        return answer
+        return answer, begun
 
-    async def _gather(self, place: Place, name: str, digest: Digest) -> list[tuple[Recorded, Hit]]:
-        """What belongs into a digest, by the rules of this moment."""
-        wanted = "now" if name == when.BURST else name
+    async def _gather(self, place: Place, name: str, digest: Digest) -> tuple[list[tuple[Recorded, Hit]], Digest]:
+        """What belongs into a digest by the rules of this moment, and its end, sooner when there is too much."""
         nodes = self.book.nodes(place.id)
         node = either(*nodes) if nodes else Everything()
+        waiting = await self._waiting(place.id)
         found: list[tuple[Recorded, Hit]] = []
-        ears = self._ears
-        steps = replay.events(ears.live, ears.reader, digest.first - 1, node, bus=ears.bus)
+        ears, cursor = self._ears, digest.first - 1
+        steps = replay.events(ears.live, ears.reader, cursor, node, bus=ears.bus)
         async for step in steps:
-            for event in step.events:
-                hit = self.book.at(event, place.id) if event.sequence <= digest.upto else None
-                if hit is not None and hit.schedule == wanted:
-                    found.append((event, hit))
-            if step.cursor >= digest.upto or len(found) >= MOST:
+            fitting = [
+                (event, hit) for event in step.events
+                if event.sequence <= digest.upto and (hit := self.book.at(event, place.id)) is not None
+                and _belongs(event, hit, name, waiting)
+            ]  # fmt: skip
+            known = await asyncio.to_thread(self.papers.known, place.id, [event.sequence for event, _ in fitting])
+            found += [(event, hit) for event, hit in fitting if event.sequence not in known]
+            cursor = step.cursor
+            if cursor >= digest.upto or len(found) >= MOST:
                 break
         await steps.aclose()
-        known = await asyncio.to_thread(self.papers.known, place.id, [event.sequence for event, _ in found])
-        return [(event, hit) for event, hit in found[:MOST] if event.sequence not in known]
+        if cursor < digest.upto or len(found) > MOST:
+            found = found[:MOST]
+            digest = msgspec.structs.replace(digest, upto=found[-1][0].sequence)
+        return found, digest
+
+    async def _waiting(self, place: str) -> dict[str, int]:
+        """The digests of a place that are to come, by schedule, each with its first event: those of an earlier life
+        of this hub, too."""
+        kept = await position.load(self._ears.bus, RESERVED)
+        lanes = [(one.lane.partition("."), one.sequence) for one in (kept.open if kept is not None else ())]
+        firsts = [(name, sequence) for (id_, _, name), sequence in lanes if id_ == place]
+        firsts += [(name, sequence) for (id_, name), sequence in self._open.items() if id_ == place]
+        # The lowest of each comes last, and counts.
+        return dict(sorted(firsts, key=lambda one: -one[1]))
 
     async def _told(
         self, place: Place, found: Sequence[tuple[Recorded, Hit]], note: Note, word: str,
@@ -288,13 +314,19 @@ class Notifier:
         try:
             if place is not None:
                 await self._carriers.send(place, self._note(letter, about["what"], place))
-        except TryLater as error:
-            log.info("a letter waits", place=about["place"], why=error.detail)
+        except (TryLater, TimeoutError, OSError) as error:
+            log.info("a letter waits", place=about["place"], why=_why(error))
             self._letters_wait[letter.name] = now + timedelta(seconds=30)
             return
-        except (GiveUp, Gone, Refused) as error:
+        except Exception as error:
+            # Whatever a carrier stumbles over, the letter is on disk: it would end this hub at every start.
+            known = isinstance(error, (GiveUp, Gone, Refused))
+            log.warning("a letter is dropped", place=about["place"], why=str(error), exc_info=None if known else error)
+            metrics.notify_letters.labels("dropped").inc()
             if place is not None:
-                await self._stop(place, error.detail)
+                await self._stop(place, _why(error))
+        else:
+            metrics.notify_letters.labels("sent").inc()
         self._letters_wait.pop(letter.name, None)
         await asyncio.to_thread(self.papers.drop, "letter", letter.name)
 
@@ -316,6 +348,18 @@ class Notifier:
             self._forgot = now
             floor = (await self._ears.reader.span()).floor
             await asyncio.to_thread(self.papers.forget, now - KEEP, max(floor, self.cursor() - 1_000_000))
+
+
+def _belongs(event: Recorded, hit: Hit, name: str, waiting: Mapping[str, int]) -> bool:
+    """Whether a digest tells an event. Rules and hours may have changed since the event was placed, and nothing says
+    any more where: a digest tells also what is now wanted sooner than it goes, and what is wanted later if none is to
+    come that would hold it. What another lane tells first is known by then."""
+    own = when.ORDER.index("now" if name == when.BURST else name)
+    return when.ORDER.index(hit.schedule) <= own or waiting.get(hit.schedule, event.sequence + 1) > event.sequence
+
+
+def _why(error: Exception) -> str:
+    return error.detail if isinstance(error, FirehoseError) else said(error)
 
 
 def render(events: Sequence[Recorded], lane: str, outlet: Outlet) -> Message:

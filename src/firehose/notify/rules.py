@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, time
 from email.utils import parseaddr
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -18,6 +19,7 @@ import msgspec
 from firehose.errors import Refused
 from firehose.query.parse import parse
 from firehose.query.tree import Node, Not, both
+from firehose.query.write import quoted
 
 When = Literal["now", "hourly", "daily"]
 PlaceKind = Literal["page", "email", "irc", "apprise", "webhook", "push"]
@@ -225,7 +227,7 @@ def named(text: str, mine: Sequence[str], team: Sequence[str]) -> str:
 
     def names(found: re.Match[str]) -> str:
         known = mine if found[1] == "me" else team
-        return "(" + " OR ".join(f'"{name}"' for name in known or ("nobody-at-all",)) + ")"
+        return "(" + " OR ".join(quoted(name) for name in known or ("nobody-at-all",)) + ")"
 
     return _SELF.sub(names, text)
 
@@ -244,16 +246,16 @@ def checked_place(id_: str, owner: str, given: Spot) -> Place:
         case "email":
             state = "unconfirmed"
             if not _mailbox(to):
-                raise bad("to", f"{to[:80]!r} is not a mail address")
+                raise bad("to", f"{to[:80]!r} is not a mail address in ASCII letters, such as ada@example.org")
         case "irc":
             state = "unconfirmed"
             if not _NICK.fullmatch(to):
                 raise bad("to", f"{to[:40]!r} is not a nick; channels are the operator's, in [sinks.…]")
         case "webhook":
-            if not to.startswith(("https://", "http://")) or len(to) > LONGEST:
+            if not _url(to, ("https", "http")):
                 raise bad("to", "a webhook is an http or https URL")
         case "push":
-            if not to.startswith("https://") or not {"p256dh", "auth"} <= given.keys.keys():
+            if not _url(to, ("https",)) or not {"p256dh", "auth"} <= given.keys.keys():
                 raise bad("to", "a push subscription has an https endpoint and the keys p256dh and auth")
             secret = msgspec.json.encode({key: given.keys[key][:200] for key in ("p256dh", "auth")}).decode()
         case "apprise":
@@ -264,8 +266,17 @@ def checked_place(id_: str, owner: str, given: Spot) -> Place:
 
 
 def _mailbox(text: str) -> bool:
-    written = re.fullmatch(r"[^\s@<>,;:\"]+@[^\s@<>,;:\"]+", text)
+    written = re.fullmatch(r"[!-~]+", text) and re.fullmatch(r"[^@<>,;:\"]+@[^@<>,;:\"]+", text)
     return written is not None and len(text) <= 254 and parseaddr(text)[1] == text
+
+
+def _url(text: str, schemes: Sequence[str]) -> bool:
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return known and len(text) <= LONGEST and text.isprintable() and " " not in text
 
 
 def zone(name: str) -> ZoneInfo:

@@ -56,12 +56,21 @@ def awake(person: Person | None, moment: datetime) -> datetime:
     """A moment, or the end of the quiet hours that it lies in."""
     if person is None or not quiet(person, moment):
         return moment
-    return _next(person.quiet_to, person, moment)
+    ends = (*_at(person.quiet_to, person, moment, 0), *_at(person.quiet_to, person, moment, 1))
+    return min(end for end in ends if end > moment and not quiet(person, end))
 
 
 def _next(at: str, person: Person | None, now: datetime) -> datetime:
-    local = now.astimezone(zone(person.zone) if person else UTC)
+    # By the first time that the clock shows it: one a day, also when clocks go back.
+    return min(moment for moment in _at(at, person, now, 0) if moment > now)
+
+
+def _at(at: str, person: Person | None, now: datetime, fold: int) -> list[datetime]:
+    """A time of day, today and on the next two days, for a day may leave it out; `fold` 1: the second time that the
+    clock shows it, where it does. In UTC: times of one zone compare by what the clock shows, and that may go back."""
     clock = hour(at, "")
+    today = now.astimezone(zone(person.zone) if person else UTC).replace(
+        hour=clock.hour, minute=clock.minute, second=0, microsecond=0
+    )
     # The day is added to the local date: a day has 23 or 25 hours when clocks are changed.
-    today = local.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0, fold=0)
-    return (today if today > local else today + _DAY).astimezone(UTC)
+    return [(today + _DAY * days).replace(fold=fold).astimezone(UTC) for days in range(3)]

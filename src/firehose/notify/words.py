@@ -58,12 +58,13 @@ def single(event: Recorded, place: Place, rules: Sequence[Rule], hub: tuple[str,
 
 
 def digest(
-    events: Sequence[Recorded], place: Place, rules: Sequence[Rule], hub: tuple[str, str], links: tuple[str, str]
-) -> Note:
-    """The note of several events, which came first to last."""
+    events: Sequence[Recorded], place: Place, rules: Sequence[Rule], hub: tuple[str, str], links: tuple[str, str],
+    mark: str,
+) -> Note:  # fmt: skip
+    """The note of several events, which came first to last. mark: the same at every try, whatever it still tells."""
     count, last = len(events), events[-1].envelope
     return Note(
-        id=note_id(place.id, f"digest {events[0].sequence}"),
+        id=note_id(place.id, f"digest {mark}"),
         title=line(tame(f"{count} event{'s' if count > 1 else ''}, the last: {last.summary or last.kind}"), 200),
         items=tuple(item(event, hub[1]) for event in events[:SHOWN]), count=count,
         because=because(rules, hub[0]), why=links[0], stop=links[1],

@@ -8,9 +8,10 @@ A file holds one payload, or one JSON value a line; an envelope `{"headers", "bo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -18,8 +19,12 @@ from firehose import source
 from firehose.errors import Broken, Refused
 from firehose.intake.instance import Instance
 from firehose.intake.judge import Accepted, Invalid, Judgement, Left, Unknown, judge
-from firehose.source import Delivery, SourceKind
+from firehose.source import MAIL, Delivery, SourceKind
 from firehose.wild import decode
+
+_HEADER: Final = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t][^\n]*\r?\n(?:[A-Za-z][A-Za-z0-9-]*:|[ \t]|\r?\n)")
+"""How a mail begins; no payload of JSON does."""
+_MAIL: Final = {"content-type": MAIL}
 
 
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +91,7 @@ def _opened(body: bytes, given: dict[str, str], file: str) -> Payload:
         message = msgspec.json.decode(body, type=_Message)
         return Payload(body=bytes(message.payload), headers=given, topic=message.topic, file=file)
     except (msgspec.DecodeError, RecursionError):
-        return Payload(body=body, headers=given, file=file)
+        return Payload(body=body, headers={**_MAIL, **given} if _HEADER.match(body) else given, file=file)
 
 
 def parse_header(text: str) -> tuple[str, str]:

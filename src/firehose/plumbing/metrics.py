@@ -58,6 +58,10 @@ sink_seconds = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 5, 60, 3600),
     registry=REGISTRY,
 )
+notify_letters = Counter(
+    "firehose_notify_letters", "Letters that confirm or try a place of notifications: sent, dropped", ["result"],
+    registry=REGISTRY,
+)  # fmt: skip
 
 
 def exposition() -> bytes:

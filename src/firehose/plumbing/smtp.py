@@ -1,7 +1,8 @@
 """Hands one mail to an SMTP server of the operator's. A thread at a time, since the library blocks.
 
 In: server, login, addresses, the mail's bytes. Out: the server's word. Errors: `GiveUp` when it refuses this mail or
-recipient for good (5xx), `TryLater` for everything else; it refuses to know what is written.
+recipient for good (5xx) or nobody could be given it, `TryLater` for everything else; it refuses to know what is
+written. Addresses are ASCII: SMTPUTF8 is not spoken.
 """
 
 from __future__ import annotations
@@ -32,8 +33,12 @@ class Server(msgspec.Struct, frozen=True):
 
 def check(url: str) -> None:
     """`Broken` (code 2) when a URL names no mail server."""
-    parts = urlsplit(url)
-    if parts.scheme not in PORTS or not parts.hostname or parts.username:
+    try:
+        parts = urlsplit(url)
+        names = parts.scheme in PORTS and bool(parts.hostname) and not parts.username and parts.port != 0
+    except ValueError:
+        names = False
+    if not names:
         raise Broken(f"url: {url!r} is not smtp://host[:port] or smtps://host[:port]", code=2)
 
 
@@ -54,6 +59,9 @@ def _send(server: Server, sender: str, to: str, mail: bytes) -> str:
         raise _refused(error.smtp_code, error.smtp_error) from None
     except (smtplib.SMTPException, OSError) as error:
         raise TryLater(f"the mail server did not take it: {error}") from None
+    except ValueError as error:
+        # What cannot be said in SMTP, such as an address with other letters, can be said at no later time either.
+        raise GiveUp(f"no mail server can be given it: {error}") from None
     return "accepted"
 
 

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 
-from firehose.event import OUTCOMES, SEVERITIES
 from firehose.query.scan import Token, scan
 from firehose.query.tree import DATA, FIELDS, LITERAL
+from firehose.query.values import LISTED
 
 Lookup = Callable[[str, str], Sequence[tuple[str, int]]]
 """Known values of a field that hold a text, with how often each was seen lately, most often first."""
@@ -40,7 +40,6 @@ HELP: Final = {
     "until": "before a time: 1h, 2016-10-25",
     "data.": "any field of the payload: data.change.branch:",
 }
-_LISTED: Final = {"outcome": OUTCOMES, "severity": SEVERITIES}
 _SPANS: Final = {"since": ("1h", "24h", "7d", "30d"), "until": ("1h", "24h", "7d"), "time": (">=1h", ">=24h", ">=7d")}
 _COUNTED: Final = ("source", "kind", "type", "project", "actor")
 _FREE: Final = ("project", "actor", "kind", "source")
@@ -125,8 +124,8 @@ def _names(typed: str, start: int, stop: int, lookup: Lookup, fields: Sequence[s
 
 
 def _values(field: str, typed: str, start: int, stop: int, lookup: Lookup) -> list[Candidate]:
-    if field in _LISTED or field in _SPANS:
-        words = _LISTED.get(field) or _SPANS[field]
+    if field in LISTED or field in _SPANS:
+        words = LISTED.get(field) or _SPANS[field]
         return [
             Candidate(word, start, stop, field, match=(0, len(typed)))
             for word in words

@@ -39,7 +39,7 @@ def _write(node: Node, *, inside: bool) -> str:
         case Like(field, pattern):
             return f"{field}:{_pattern(field, pattern)}"
         case Filter(wanted):
-            return f"topic:{wanted if _PLAIN.fullmatch(wanted) else _quote(wanted)}"
+            return f"topic:{wanted if _PLAIN.fullmatch(wanted) else quoted(wanted)}"
         case Between():
             return _between(node)
         case _:
@@ -56,7 +56,7 @@ def _text(words: tuple[str, ...], *, prefix: bool, field: str) -> str:
         # A dash keeps words apart and yet in one piece, which a star may end.
         return f"{start}{'-'.join(words)}*"
     plain = len(words) == 1 and words[0] not in OPERATORS
-    return f"{start}{words[0]}" if plain else start + _quote(" ".join(words))
+    return f"{start}{words[0]}" if plain else start + quoted(" ".join(words))
 
 
 def _value(field: str, value: str) -> str:
@@ -64,7 +64,7 @@ def _value(field: str, value: str) -> str:
         plain = re.fullmatch(r'[^\s"()*][^\s()*]*', value) is not None
     else:
         plain = _PLAIN.fullmatch(value) is not None and value not in OPERATORS and value[0] not in PREFIXES
-    return value if plain else _quote(value)
+    return value if plain else quoted(value)
 
 
 def _pattern(field: str, pattern: str) -> str:
@@ -83,9 +83,10 @@ def _between(node: Between) -> str:
 def _bound(bound: str | None) -> str:
     if bound is None:
         return "*"
-    return bound if _RANGE_PLAIN.fullmatch(bound) and bound != "*" else _quote(bound)
+    return bound if _RANGE_PLAIN.fullmatch(bound) and bound != "*" else quoted(bound)
 
 
-def _quote(text: str) -> str:
+def quoted(text: str) -> str:
+    """Text that `parse` reads as one value or phrase, whatever is in it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

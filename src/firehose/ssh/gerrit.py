@@ -97,8 +97,8 @@ class Door:
     async def close(self) -> None:
         """Take no more readers and let go of those that are here; what they have is remembered."""
         if self._acceptor is not None:
+            # Not waited for: since Python 3.12 that takes until the last reader has gone.
             self._acceptor.close()
-            await self._acceptor.wait_closed()
         for session in list(self._sessions.values()):
             await session.end("the hub stops")
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 from difflib import get_close_matches
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from firehose.errors import Refused
 from firehose.query import params
+from firehose.query.tree import Between, Node
 from firehose.web.hub import Hub
 
 MOST_PAIRS = 400
@@ -61,6 +62,19 @@ async def window(request: params.Request, hub: Hub) -> params.Window:
     return params.window(request, hub.live.head, known.__getitem__)
 
 
+def bounds(request: params.Request, head: int) -> list[Node]:
+    """The ends of a request's span that are sequences, as part of a query: for those who ask for times besides."""
+    nodes: list[Node] = []
+    since, until = request.since, request.until
+    if since is not None and since.moment is None:
+        low = head + 1 if since.latest else since.sequence or 0
+        if low > 1:
+            nodes.append(Between("sequence", str(low), None))
+    if until is not None and until.moment is None and not until.latest:
+        nodes.append(Between("sequence", None, str(until.sequence or 0), high_included=False))
+    return nodes
+
+
 def only(given: list[tuple[str, str]], known: Collection[str]) -> None:
     """Refuse every parameter that an address does not know."""
     for name, _ in given:
@@ -71,10 +85,16 @@ def only(given: list[tuple[str, str]], known: Collection[str]) -> None:
                           field=name[:100], extra={"nearest": near})  # fmt: skip
 
 
-def number(given: list[tuple[str, str]], name: str, default: int, *, most: int = 2**53) -> int:
-    """A parameter that is a whole number from 0 on."""
+def number(given: list[tuple[str, str]], name: str, default: int, *, least: int = 0, most: int = 2**53) -> int:
+    """A parameter that is a whole number, by default from 0 on."""
     text = single(given, name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < 17 and int(text) <= most):
-        raise Refused(f"the parameter {name} is {text[:40]!r}, it must be a number up to {most}",
+    if not (text.isascii() and text.isdecimal() and len(text) < 17 and least <= int(text) <= most):
+        raise Refused(f"the parameter {name} is {text[:40]!r}, it must be a number from {least} to {most}",
                       slug="bad-parameter", field=name)  # fmt: skip
     return int(text)
+
+
+def tail(path: bytes, prefix: str) -> str:
+    """What stands in a path, as it was sent, after a prefix. The framework's own path has not every slash: it makes one
+    of those in a row, and drops the last one, which a name may have."""
+    return unquote(path.partition(b"?")[0].decode("latin-1")[len(prefix) :])

@@ -80,7 +80,7 @@ async def explain(slug: FromPath[str]) -> Response[str]:
         f"<body><main><h1>{escape(name)}</h1><p><code>{escape(slug)}</code></p><p>{escape(advice)}</p></main></body>"
         f"</html>"
     )
-    return Response(text, media_type="text/html; charset=utf-8")
+    return Response(text, media_type="text/html")
 
 
 HANDLERS: Final = (alive, ready, exposition, explain)

@@ -36,6 +36,11 @@ OWN: Final = ("as",)
 MOST_READERS: Final = 10_000
 MOST_PER_ADDRESS: Final = 100
 SUBPROTOCOL: Final = "cloudevents.json"
+INSTEAD: Final[dict[int, Raw]] = {
+    405: [(b"allow", b"GET, HEAD, OPTIONS")],
+    426: [(b"upgrade", b"websocket"), (b"connection", b"upgrade")],
+}
+"""Headers that say what would work, by status."""
 CLOSE_PROBLEM: Final = 1008
 CLOSE_DONE: Final = 1000
 _SSE, _LINES = ServerSent(), Lines()
@@ -68,8 +73,7 @@ class Streams:
             else:
                 await self._http(scope, receive, send)
         except FirehoseError as error:
-            more = [(b"allow", b"GET, HEAD, OPTIONS")] if getattr(error, "status", 0) == 405 else []
-            await reply_problem(send, error, self._base, [*PUBLIC, *more])
+            await reply_problem(send, error, self._base, [*PUBLIC, *INSTEAD.get(getattr(error, "status", 0), [])])
         except Exception:
             log.exception("a stream failed", path=scope["path"])
             raise
@@ -241,7 +245,7 @@ def split(scope: Scope) -> tuple[list[str], str]:
 def negotiate(suffix: str, accept: str) -> Encoding:
     """The encoding by suffix, else by `Accept`; server-sent events when anything will do."""
     if suffix == "ws":
-        raise Refused("this address wants a WebSocket upgrade", slug="bad-parameter", status=426)
+        raise Refused("this address wants a WebSocket upgrade", slug="upgrade-required", status=426)
     if suffix:
         return _SSE if suffix == "sse" else _LINES
     kinds = [part.partition(";")[0].strip() for part in accept.lower().split(",")]

@@ -116,12 +116,20 @@ class _Answer:
         await self._send({**message, "body": b"" if self._scope["method"] == "HEAD" else body})
 
     def _headers(self, headers: Iterable[tuple[bytes, bytes]]) -> Raw:
-        mine = list(headers)
+        mine = [(name, allowed(value) if name == b"allow" else value) for name, value in headers]
         names = {name for name, _ in mine}
         more = [*SECURITY, *self._more]
         if any(name == b"content-type" and value.startswith(b"text/html") for name, value in mine):
             more.append((b"content-security-policy", POLICY.encode()))
         return mine + [pair for pair in more if pair[0] not in names]
+
+
+def allowed(methods: bytes) -> bytes:
+    """The methods that an address takes, with the one that this wrapper adds to each GET."""
+    found = methods.decode("latin-1").split(", ")
+    return ", ".join(
+        dict.fromkeys(each for one in found for each in ((one, "HEAD") if one == "GET" else (one,)))
+    ).encode()
 
 
 def finish(scope: Scope, status: int, headers: Raw, body: bytes) -> tuple[int, Raw, bytes]:

@@ -95,6 +95,10 @@ PAGES: Final[dict[str, tuple[str, str]]] = {
     ),
     "unknown-source": ("No such source", "The last part of the URL must be a source of this hub's settings."),
     "unknown-stream": ("No such stream", "The detail lists the streams of this door."),
+    "upgrade-required": (
+        "A WebSocket is needed",
+        "Open this address as a WebSocket (ws:// or wss://), or take /sse or /json instead.",
+    ),
     "unreadable": ("The payload cannot be read", "It is kept in quarantine; the operator sees why."),
 }
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from firehose.errors import FirehoseError
 from firehose.event import Recorded
-from firehose.history.replay import events
+from firehose.history.replay import Step, events
 from firehose.plumbing import metrics
 from firehose.plumbing.clock import monotonic
 from firehose.query.tree import Node
@@ -90,10 +90,9 @@ class Pump:
                 found = self._wanted(step.events)
                 if found:
                     await self._give(found)
-                over = self._over(step.cursor)
-                if not (over and found):
-                    self.cursor = step.cursor
-                if over:
+                if not self._full():
+                    self.cursor = max(self.cursor, self._reached(step))
+                if self._over(step):
                     await self.goodbye("complete", "everything that was asked for was sent")
                     return
                 now = monotonic()
@@ -105,19 +104,34 @@ class Pump:
         wish = self.wish
         if wish.before and found and found[-1].sequence >= wish.before:
             found = [event for event in found if event.sequence < wish.before]
-        if wish.until and found and found[-1].recorded >= wish.until:
-            found = [event for event in found if event.recorded < wish.until]
+        late = self._late(found)
+        if late:
+            found = [event for event in found if event.sequence < late]
         if wish.most and len(found) > wish.most - self.given:
             found = found[: wish.most - self.given]
         return found
 
-    def _over(self, cursor: int) -> bool:
+    def _late(self, found: list[Recorded]) -> int:
+        """The sequence of the first event that was recorded too late, 0 when none was."""
+        until = self.wish.until
+        if until is None:
+            return 0
+        return next((event.sequence for event in found if event.recorded >= until), 0)
+
+    def _reached(self, step: Step) -> int:
+        """Up to where the reader is served: never beyond what it asked for, or who resumes there would miss events."""
+        late = self._late(step.events)
+        ends = [end - 1 for end in (self.wish.before, late) if end]
+        return min([step.cursor, *ends])
+
+    def _full(self) -> bool:
+        return 0 < self.wish.most <= self.given
+
+    def _over(self, step: Step) -> bool:
         wish = self.wish
-        if wish.most and self.given >= wish.most:
+        if self._full() or (wish.before and step.cursor >= wish.before - 1) or self._late(step.events):
             return True
-        if wish.before and cursor >= wish.before - 1:
-            return True
-        return wish.until is not None and cursor >= self.hub.live.head and self.hub.now() >= wish.until
+        return wish.until is not None and step.cursor >= self.hub.live.head and self.hub.now() >= wish.until
 
     async def _give(self, found: list[Recorded]) -> None:
         wish = self.wish

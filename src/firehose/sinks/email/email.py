@@ -11,13 +11,13 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import parseaddr
 from html import escape
 from typing import Literal
 from urllib.parse import urlsplit
 
 from firehose.event import Recorded, identity, line
+from firehose.mail import POLICY
 from firehose.sink import Message, Outlet, Settings, SinkKind
 from firehose.sinks.email.transport import connect
 
@@ -64,7 +64,7 @@ def render(events: Sequence[Recorded], lane: str, outlet: Outlet) -> Message:
     last = events[-1].envelope
     host = urlsplit(outlet.hub_url).hostname or "firehose.invalid"
     id_ = hashlib.sha256(f"{lane}\n{identity(last.source, last.id)}".encode()).hexdigest()[:32]
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=POLICY)
     mail["From"] = settings.sender
     mail["To"] = lane
     mail["Subject"] = title(events, settings)
@@ -155,6 +155,8 @@ def problem(settings: EmailSettings) -> str:
     for text in (settings.sender, *settings.to):
         if "@" not in parseaddr(text)[1] or any(char in text for char in "\r\n"):
             return f"{text!r} is not a mail address"
+        if not parseaddr(text)[1].isascii():
+            return f"{text!r}: an address has ASCII letters only (no SMTPUTF8); a name before it may have any"
     if not settings.to:
         return "to: nobody gets these mails"
     return "" if 0 <= settings.at <= 23 else "at: an hour from 0 to 23"

@@ -101,6 +101,30 @@ def test_one_event_is_a_mail_that_programs_can_thread_sort_and_stop() -> None:
     assert "<b>it" not in page.get_content()
 
 
+async def test_links_and_ids_leave_letter_by_letter_however_long(mailbox: Mailbox) -> None:
+    # What a parser makes of encoded words hides them: only the bytes count, as mail programs look for the link there.
+    host = "events-and-notifications.of-the-whole-infrastructure.opendev.example.org"
+    stop = f"https://{host}/v1/unsubscribe/{'WyJ0ZWFtIiwiYWRhQGV4YW1wbGUub3JnIl0' * 8}"
+    given = replace(
+        outlet(settings(url=f"smtp://127.0.0.1:{mailbox.port}")), hub_url=f"https://{host}", stop_url=lambda to: stop
+    )
+    transport = SINK.connect(given, Tools(secret=lambda _: b"", sign=lambda _: b"", now=now))
+    await transport.send(render([event(summary="Zoë " * 40)], ADA, given))
+    (envelope,) = mailbox.got
+    assert isinstance(envelope.content, bytes)
+    head = envelope.content.partition(b"\r\n\r\n")[0]
+    found = dict(line.split(b": ", 1) for line in head.split(b"\r\n") if not line.startswith(b" "))
+    assert found[b"List-Unsubscribe"] == f"<{stop}>".encode()
+    assert found[b"List-Unsubscribe-Post"] == b"List-Unsubscribe=One-Click"
+    assert found[b"List-Id"] == f"Firehose <team.{host}>".encode()
+    for name in (b"Message-ID", b"References", b"In-Reply-To"):
+        assert found[name].startswith(b"<")
+        assert found[name].endswith(f"@{host}>".encode())
+    # What people wrote is folded and encoded as before.
+    assert b"=?utf-8?" in found[b"Subject"]
+    assert max(map(len, head.split(b"\r\n"))) <= 998
+
+
 def test_mails_about_one_thing_are_one_thread_and_each_is_itself() -> None:
     first, second = (mail(render([event(id_)], ADA, outlet())) for id_ in ("1", "2"))
     other = mail(render([event("3", subject="nova~8")], ADA, outlet()))
@@ -152,6 +176,8 @@ def test_each_recipient_has_a_lane_and_addresses_are_checked() -> None:
     assert problem(settings()) == ""
     assert "not a mail address" in problem(settings(to=("nobody",)))
     assert "not a mail address" in problem(settings(to=("a@example.org\r\nBcc: b@example.org",)))
+    assert "ASCII" in problem(settings(to=("Jürgen <jürgen@example.org>",)))
+    assert problem(settings(to=("Jürgen <juergen@example.org>",))) == ""
     assert "hour" in problem(settings(at=24))
     with pytest.raises(Broken, match="smtp://"):
         SINK.connect(outlet(settings(url="mail.example.org")), Tools(secret=lambda _: b"", sign=lambda _: b"", now=now))

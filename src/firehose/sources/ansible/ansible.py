@@ -68,7 +68,7 @@ def _read(record: Wild, delivery: source.Delivery, settings: Settings) -> list[E
         "actor": record["host"].text(""),
         "data": record.json(),
     }
-    refs = [f"ansible/{run}", *(subject.escape(ref.text()) for ref in record["refs"].each())]
+    refs = [f"ansible/{run}", *(subject.given(ref.text()) for ref in record["refs"].each())]
     said = _READERS[native](record, run)
     more = said.pop("refs", ())
     return [Event(**about, **said, refs=tuple(ref for ref in dict.fromkeys((*refs, *more)) if ref))]
@@ -120,7 +120,7 @@ def _task_start(record: Wild, run: str) -> dict[str, Any]:
 def _result(record: Wild, run: str) -> dict[str, Any]:
     about, name = _task(record, run)
     play_subject, play = _play(record, run)
-    host, status = record["ansible_host"].text(), record["status"].text()
+    host, status = _host(record), record["status"].text()
     if status not in _OUTCOMES:
         raise UnknownKind(f"result.{status[:40]}")
     result = record["ansible_result"]
@@ -138,13 +138,18 @@ def _result(record: Wild, run: str) -> dict[str, Any]:
     }
 
 
+def _host(record: Wild) -> str:
+    """The host's name in the inventory, without the login that may stand before it (`root@web01.example.org`)."""
+    return record["ansible_host"].text().rpartition("@")[2]
+
+
 def _counts(record: Wild) -> dict[str, int]:
     stats = record["stats"]
     return {key: stats[key].count() for key in ("ok", "changed", "failures", "unreachable", "skipped")}
 
 
 def _stats(record: Wild, run: str) -> dict[str, Any]:
-    host, counts = record["ansible_host"].text(), _counts(record)
+    host, counts = _host(record), _counts(record)
     _, play = _play(record, run)
     bad = counts["failures"] or counts["unreachable"]
     return {

@@ -89,7 +89,7 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
             source=settings.url.rstrip("/"),
             type=_type(message.topic),
             kind=said.kind,
-            subject=subject.escape(about).replace(" ", "%20"),
+            subject="#".join(map(subject.escape, about.split("#"))),
             time=message.time or delivery.received,
             project=said.project,
             actor="" if "@" in actor or actor == "-" else actor,

@@ -366,3 +366,8 @@ def test_no_change_of_a_message_loses_it(shared: Path) -> None:
 )  # fmt: skip
 def test_who_did_it(service: str, body: dict[str, Any], actor: str) -> None:
     assert read(body, f"org.fedoraproject.prod.{service}").actor == actor
+
+
+def test_a_pull_request_is_called_as_github_calls_it() -> None:
+    body = {**REPO, "action": "opened", "number": 7, "pull_request": {"title": "Draw"}}
+    assert read(body, "org.fedoraproject.prod.github.pull_request.opened").subject == "lumen/atlas#7"

@@ -92,7 +92,7 @@ def read(delivery: source.Delivery, _settings: Settings) -> source.Verdict:
             source=body["source"].full(),
             type=body["type"].full(),
             kind=kind,
-            subject=subject.escape(body["subject"].full()),
+            subject=subject.given(body["subject"].full()),
             time=body["time"].moment() or delivery.received,
             project=body["project"].text(""),
             actor=body["actor"].text(""),
@@ -101,7 +101,7 @@ def read(delivery: source.Delivery, _settings: Settings) -> source.Verdict:
             # A hub of another version may have words that this one does not know.
             outcome=outcome if outcome in OUTCOMES else "",
             severity=severity if severity in SEVERITIES else "info",
-            refs=tuple(dict.fromkeys(subject.escape(ref) for ref in body["refs"].text("").split())),
+            refs=tuple(dict.fromkeys(subject.given(ref) for ref in body["refs"].text("").split())),
             datacontenttype=contenttype,
             dataschema=body["dataschema"].text(""),
             data=data,

@@ -104,3 +104,9 @@ def test_what_is_asked_for() -> None:
     assert hold.restart(b'{"status": 410, "floor": "00000000000000000100"}') == "00000000000000000100"
     assert hold.restart(b'{"type": "https://hub.example/problems/future-cursor"}') == hold.origin
     assert hold.restart(b'{"type": "about:blank"}') == ""
+
+
+@pytest.mark.parametrize("about", ["lumen/atlas#12", "lumen/c%2B%2B!3", "~mira/atlas/%2Bmerge/1", "a*b>c"])
+def test_a_subject_is_the_same_thing_on_every_hub(about: str) -> None:
+    event = read(sample("event__change-merged") | {"subject": about, "refs": f"{about} commit/1"})
+    assert (event.subject, event.refs) == (about, (about, "commit/1"))

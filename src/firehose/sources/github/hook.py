@@ -108,6 +108,11 @@ class Hook:
         """The actor for a sentence."""
         return self.actor or "somebody"
 
+    @property
+    def home(self) -> str:
+        """The subject of the repository itself: `octo/cat`."""
+        return subject.escape(self.project)
+
     def thing(self, noun: str, *parts: str) -> str:
         """The subject of a thing within the repository: `release/octo/cat/v1`."""
         return "/".join([noun, *(subject.escape(part) for part in (self.project, *parts))])

@@ -47,16 +47,23 @@ def repository(hook: Hook) -> Event | Ignored:
     if hook.action not in REPOSITORY:
         raise UnknownKind(hook.native)
     kind, words = REPOSITORY[hook.action]
-    owner = hook.project.partition("/")[0]
-    name = hook.body.at("changes", "repository", "name", "from").text("")
-    old = f"{owner}/{name}" if name else ""
+    old = _before(hook)
     return _about(hook, kind, words.format(it=hook.project, old=old or "a repository"), old)
+
+
+def _before(hook: Hook) -> str:
+    """What the repository was called before it was renamed or transferred."""
+    owner, _, name = hook.project.partition("/")
+    came = hook.body.at("changes", "owner", "from")
+    was = came.at("organization", "login").text("") or came.at("user", "login").text("")
+    called = hook.body.at("changes", "repository", "name", "from").text("")
+    return f"{was or owner}/{called or name}" if was or called else ""
 
 
 def _about(hook: Hook, kind: str, said: str, *refs: str) -> Event:
     return hook.event(
         kind,
-        hook.ref("").removesuffix("@"),
+        hook.home,
         f"{hook.who} {said}",
         time=hook.repository["updated_at"].moment(),
         link=hook.repository["html_url"].link(),
@@ -91,7 +98,7 @@ def repository_import(hook: Hook) -> Event:
     )
     return hook.event(
         "repository.modified",
-        hook.ref("").removesuffix("@"),
+        hook.home,
         f"The import of {hook.project} ended: {outcome}",
         link=hook.repository["html_url"].link(),
         outcome=outcome,
@@ -105,7 +112,7 @@ def fork(hook: Hook) -> Event:
     name = forkee["full_name"].text()
     return hook.event(
         "repository.forked",
-        hook.ref("").removesuffix("@"),
+        hook.home,
         f"{hook.who} forked {hook.project} as {name}",
         time=forkee["created_at"].moment(),
         link=forkee["html_url"].link(),

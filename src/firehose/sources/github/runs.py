@@ -51,7 +51,9 @@ def _stage(hook: Hook, item: Wild, allowed: str) -> tuple[str, Details, str]:
     """The predicate, its details, and the words for where a run stands."""
     if hook.action not in allowed.split():
         raise UnknownKind(hook.native)
-    predicate, outcome = RUN_STAGES[hook.action]
+    # A check may be created before its turn has come: then its status says so.
+    waits = hook.action == "created" and item["status"].text("") in ("queued", "waiting", "pending", "requested")
+    predicate, outcome = RUN_STAGES["queued" if waits else hook.action]
     if predicate == "finished":
         conclusion = item["conclusion"].text("")
         outcome = OUTCOMES.get(conclusion, "error")
@@ -134,7 +136,7 @@ def check_suite(hook: Hook) -> Event | Ignored:
     predicate, more, words = _stage(hook, suite, "requested completed")
     more |= {
         "time": suite["updated_at"].moment(),
-        "link": suite.at("repository", "html_url").link(),
+        "link": hook.repository["html_url"].link(),
         "refs": [commit(suite["head_sha"]), *pulls(suite["pull_requests"])],
         "text": f"{app} {suite['head_branch'].text('')}",
     }

@@ -515,3 +515,30 @@ def test_native_kind_is_githubs_word() -> None:
     delivery = Delivery(source="x", body=json.dumps(found["body"]).encode(), received=NOW, headers=found["headers"])
     assert GITHUB.native_kind(delivery) == "pull_request.opened"
     assert GITHUB.native_kind(Delivery(source="x", body=b"{", received=NOW)) == ""
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["repository.renamed", "public", "label.created", "fork", "repository_ruleset.created"],
+)
+def test_what_is_about_the_repository_itself_has_it_for_a_subject(name: str) -> None:
+    assert read(name).subject == "lumen/atlas"
+
+
+def test_a_transferred_repository_refers_to_what_it_was() -> None:
+    found = sample("repository.renamed")
+    found["body"] |= {"action": "transferred", "changes": {"owner": {"from": {"organization": {"login": "old-home"}}}}}
+    (event,) = deliver(found)  # type: ignore[misc]
+    assert "old-home/atlas" in event.refs
+
+
+def test_a_check_that_waits_for_its_turn_is_queued() -> None:
+    found = sample("check_run.created")
+    found["body"]["check_run"] |= {"status": "queued", "completed_at": None}
+    (event,) = deliver(found)  # type: ignore[misc]
+    assert (event.kind, event.outcome) == ("taskrun.queued", "queued")
+    assert event.summary.endswith("is queued")
+
+
+def test_a_suite_of_checks_links_to_the_repository() -> None:
+    assert read("check_suite.completed").link == "https://github.com/lumen/atlas"

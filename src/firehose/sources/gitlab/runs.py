@@ -7,6 +7,7 @@ the merge request where GitLab names it, so that a build joins its change.
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Final
 
 from firehose.errors import UnknownKind
@@ -15,6 +16,7 @@ from firehose.source import Ignored
 from firehose.sources.gitlab.hook import Hook, commit
 from firehose.wild import Wild
 
+LONGEST_WAIT: Final = 30 * 86_400
 STATUSES: Final = {
     "created": ("queued", "queued", "was created"),
     "waiting_for_resource": ("queued", "queued", "waits for a resource"),
@@ -53,7 +55,7 @@ def pipeline(hook: Hook) -> Event | Ignored:
         f"pipelinerun.{predicate}",
         hook.thing("pipeline", number),
         f"{hook.project}: pipeline {number} {words} on {ref}",
-        time=item["finished_at"].moment() if predicate == "finished" else item["created_at"].moment(),
+        time=_moment(hook, item, predicate),
         link=item["url"].link() or (f"{web}/-/pipelines/{number}" if web and number.isdigit() else ""),
         outcome=outcome,
         severity=_SEVERITY.get(outcome, "info"),
@@ -66,6 +68,18 @@ def pipeline(hook: Hook) -> Event | Ignored:
         text=" ".join([ref, item["source"].text(""), item["name"].text(""), hook.body.at("commit", "title").text("")]),
         type=f"pipeline.{status}",
     )
+
+
+def _moment(hook: Hook, item: Wild, predicate: str) -> datetime | None:
+    """When it happened. No field says when a pipeline began to run: its first job did, or it had waited so long."""
+    created = item["created_at"].moment()
+    if predicate == "finished":
+        return item["finished_at"].moment()
+    if predicate != "started":
+        return created
+    begun = [moment for job in hook.body["builds"].each() if (moment := job["started_at"].moment()) is not None]
+    waited = min(max(item["queued_duration"].number(0), 0), LONGEST_WAIT)
+    return min(begun, default=created and created + timedelta(seconds=waited))
 
 
 def _change(hook: Hook, ref: str) -> str:

@@ -357,3 +357,14 @@ def test_native_kind_is_gitlabs_word() -> None:
     body = json.dumps(sample("merge_request.open")["body"]).encode()
     assert GITLAB.native_kind(Delivery(source="x", body=body, received=NOW)) == "merge_request.open"
     assert GITLAB.native_kind(Delivery(source="x", body=b"[]", received=NOW)) == ""
+
+
+def test_a_pipeline_began_when_its_first_job_did_or_when_it_had_waited() -> None:
+    found = sample("pipeline__running")
+    found["body"]["object_attributes"] |= {"created_at": "2025-10-09 10:00:00 UTC", "queued_duration": 900}
+    found["body"]["builds"] = [{"id": 1, "started_at": "2025-10-09 10:20:00 UTC"}, {"id": 2, "started_at": None}]
+    (event,) = deliver(found)  # type: ignore[misc]
+    assert event.time == datetime(2025, 10, 9, 10, 20, tzinfo=UTC)
+    found["body"]["builds"] = []
+    (event,) = deliver(found)  # type: ignore[misc]
+    assert event.time == datetime(2025, 10, 9, 10, 15, tzinfo=UTC)

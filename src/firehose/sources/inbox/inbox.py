@@ -18,11 +18,15 @@ from firehose import source, subject, wild
 from firehose.errors import Refused, UnknownKind
 from firehose.event import OUTCOMES, SEVERITIES, Event, line
 from firehose.sources.inbox import schemas
-from firehose.sources.inbox.cloudevent import LONGEST, Incoming, incoming, refuse
+from firehose.sources.inbox.cloudevent import LONGEST, Incoming, incoming, is_binary, refuse
 from firehose.sources.inbox.rules import FIELDS, Rule, Values, check, places
 
 _KIND: Final = re.compile(r"[a-z][a-z0-9_-]{0,40}\.[a-z][a-z0-9_-]{0,40}(\.[a-z0-9_-]{1,40})?")
-_CDEVENT: Final = re.compile(r"dev\.cdevents\.([a-z]+\.[a-z]+)\.\d+\.\d+\.\d+.*")
+_CDEVENT: Final = re.compile(
+    r"dev\.(?:cdevents\.([a-z]+\.[a-z]+)|cdeventsx\.([a-z0-9]+-[a-z0-9]+\.[a-z]+))\.\d+\.\d+\.\d+.*"
+)
+"""CDEvents, and what a tool adds to them: `dev.cdeventsx.<tool>-<subject>.<predicate>.<version>`."""
+_VERSIONED: Final = re.compile(r"(?:\.v?\d+(?:-[a-z0-9.-]+)?)+$")
 _NO_RULE: Final = Rule()
 
 
@@ -135,7 +139,8 @@ def _kind(filled: str, rule: Rule, type_: str) -> str:
     kind = rule.kinds.get(filled, filled)
     if not kind:
         cdevent = _CDEVENT.fullmatch(type_)
-        kind = cdevent[1] if cdevent else ".".join(re.sub(r"[^a-z0-9.-]+", "-", type_.lower()).split(".")[-2:])
+        plain = _VERSIONED.sub("", re.sub(r"[^a-z0-9.-]+", "-", type_.lower()))
+        kind = cdevent[1] or cdevent[2] if cdevent else ".".join(plain.split(".")[-2:])
         kind = kind if "." in kind else f"{kind}.happened"
     if not _KIND.fullmatch(kind):
         raise UnknownKind(filled or type_)
@@ -144,7 +149,7 @@ def _kind(filled: str, rule: Rule, type_: str) -> str:
 
 def _refs(rule: Rule, values: Values, about: str) -> tuple[str, ...]:
     found = [about, *(values.fill(text) for text in rule.refs), *values.at("refs").split()]
-    return tuple(dict.fromkeys(subject.escape(ref) for ref in found if ref))
+    return tuple(dict.fromkeys(subject.given(ref) for ref in found if ref))
 
 
 def _link(text: str) -> str:
@@ -171,5 +176,6 @@ SOURCE: Final = source.SourceKind(
     read=_READ,
     kinds=_KINDS,
     schemes=(source.Scheme("bearer"),),
+    any_media=is_binary,
     native_kind=native_kind,
 )

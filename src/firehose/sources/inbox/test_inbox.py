@@ -100,6 +100,12 @@ def test_a_binary_event_has_its_attributes_in_headers() -> None:
     assert event.data == b'{"service":  "atlas"}'
 
 
+def test_an_event_without_data_has_none_whatever_its_content_type() -> None:
+    event = sample("structured__deploy") | {"datacontenttype": "text/plain"}
+    del event["data"]
+    assert deliver(event, STRUCTURED)[0].data == b""
+
+
 def test_a_batch_is_several_events_of_any_content() -> None:
     first, note, core = deliver(sample("batch__one-of-each"), BATCH)
     assert first.kind == "deploy.started"
@@ -269,3 +275,25 @@ def test_no_mutation_crashes(name: str, value: object, data: object) -> None:
     except (Refused, UnknownKind):
         return
     assert all(encode("box", event) for event in events)
+
+
+@pytest.mark.parametrize(
+    ("type_", "kind"),
+    [
+        ("dev.cdeventsx.gitlab-pipelinerun.paused.0.1.0", "gitlab-pipelinerun.paused"),
+        ("dev.cdevents.taskrun.started.0.2.0", "taskrun.started"),
+        ("com.example.deploy.finished.1.0", "deploy.finished"),
+        ("com.example.order.2", "example.order"),
+        ("com.example.order.shipped.v1", "order.shipped"),
+    ],
+)
+def test_a_version_in_the_type_is_no_part_of_the_kind(type_: str, kind: str) -> None:
+    own = {"specversion": "1.0", "id": "1", "source": "/ci", "type": type_, "data": {}}
+    assert deliver(own)[0].kind == kind
+
+
+def test_a_subject_and_refs_are_what_the_sender_calls_them() -> None:
+    own = {"subject": "lumen/atlas#12", "refs": "lumen/atlas#11 lumen/c%2B%2B#3"}
+    (event,) = deliver(sample("structured__deploy") | own)
+    assert event.subject == "lumen/atlas#12"
+    assert {"lumen/atlas#12", "lumen/atlas#11", "lumen/c%2B%2B#3"} <= set(event.refs)

@@ -98,7 +98,7 @@ class Bug:
             time=self.time,
             project=project,
             actor=actor,
-            summary=f"{self._words(kind, actor, moved)} {project}: {self._title}".strip(),
+            summary=f"{self._words(kind, actor, moved)} {_place(task)}: {self._title}".strip(),
             link=names.bug_link(self.number),
             outcome="success" if kind == "ticket.closed" and status == "Fix Released" else "",
             refs=tuple(
@@ -177,9 +177,23 @@ def _is_private(mail: EmailMessage) -> bool:
 
 
 def _target(task: dict[str, str]) -> str:
-    """How the text calls a task: `atlas`, `atlas (Ubuntu)`."""
-    package, distribution = task.get("sourcepackage", ""), task.get("distribution", "")
-    return f"{package} ({distribution})" if package else _project(task)
+    """How the text calls a task: `atlas`, `atlas/2024.1`, `atlas (Ubuntu)`, `atlas (Ubuntu Jammy)`. A series has tasks
+    of its own beside that of the whole."""
+    package = task.get("sourcepackage", "")
+    if package:
+        return f"{package} ({' '.join(filter(None, (task.get('distribution', ''), task.get('distroseries', ''))))})"
+    return "/".join(filter(None, (_project(task), _series(task))))
+
+
+def _place(task: dict[str, str]) -> str:
+    """A task for people: `atlas`, `atlas (2024.1)`."""
+    series = _series(task)
+    return f"{_project(task)} ({series})" if series else _project(task)
+
+
+def _series(task: dict[str, str]) -> str:
+    found = task.get("distroseries", "") or task.get("productseries", "")
+    return "" if found == _project(task) else found
 
 
 def _project(task: dict[str, str]) -> str:

@@ -198,3 +198,44 @@ def test_the_shared_webhooks_are_read(shared: Path) -> None:
     verdicts = [verdict(payload) for payload in payloads(lines)]
     assert len(verdicts) == 11
     assert [found for found in verdicts if isinstance(found, source.Ignored)] == [source.Ignored("ping")]
+
+
+def series(*tasks: str, changed: str) -> list[Event]:
+    found = sample("mail_bug__two-tasks")
+    text = found.body.decode()
+    head, rest = text.split("X-Launchpad-Bug:", 1)
+    rest = "X-Launchpad-Bug-Tags:" + rest.split("X-Launchpad-Bug-Tags:", 1)[1]
+    told = "".join(f"X-Launchpad-Bug: {task}\n" for task in tasks)
+    body = (head + told + rest).replace("** Changed in: atlas\n", f"** Changed in: {changed}\n")
+    return read(Payload(body=body.encode(), headers=found.headers))
+
+
+@pytest.mark.parametrize(
+    ("changed", "closed"),
+    [("nova (Ubuntu)", "ubuntu/nova"), ("nova (Ubuntu Jammy)", "ubuntu/nova (jammy)")],
+)
+def test_a_series_has_a_task_of_its_own(changed: str, closed: str) -> None:
+    events = series(
+        "distribution=ubuntu; sourcepackage=nova; status=Fix Released; importance=High;",
+        "distribution=ubuntu; distroseries=jammy; sourcepackage=nova; status=Fix Released; importance=High;",
+        changed=changed,
+    )
+    told = {event.summary.split(": ")[0].rpartition(" in ")[2]: event.kind for event in events}
+    assert told == {
+        name: "ticket.closed" if name == closed else "ticket.updated" for name in ("ubuntu/nova", "ubuntu/nova (jammy)")
+    }
+
+
+def test_a_series_of_a_product_is_called_as_the_mail_calls_it() -> None:
+    events = series(
+        "product=nova; status=New; importance=High;",
+        "product=nova; productseries=2024.1; status=Fix Released; importance=High;",
+        changed="nova/2024.1",
+    )
+    assert [event.kind for event in events] == ["ticket.updated", "ticket.closed"]
+
+
+def test_a_mail_is_explained_as_it_is() -> None:
+    found = sample("mail_bug__comment")
+    (bare,) = payloads(found.body, file="bug.eml")
+    assert read(bare)[0].subject == "bug/2100001"

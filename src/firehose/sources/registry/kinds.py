@@ -21,11 +21,18 @@ HARBOR: Final = {
     "QUOTA_WARNING": ("incident.detected", "the quota is nearly used up of", ""),
 }
 """Harbor's type: kind, words, outcome."""
+REPLICATIONS: Final = {
+    "success": "success", "succeed": "success", "failed": "failure", "failure": "failure", "error": "error",
+    "stopped": "cancel",
+}  # fmt: skip
+"""Harbor's status of a replication job."""
 
 NPM: Final = {
     "package:publish": ("artifact.published", "was published"),
     "package:unpublish": ("artifact.deleted", "was unpublished"),
+    "package:deprecate": ("artifact.updated", "was deprecated"),
     "package:deprecated": ("artifact.updated", "was deprecated"),
+    "package:undeprecate": ("artifact.updated", "is no longer deprecated"),
     "package:undeprecated": ("artifact.updated", "is no longer deprecated"),
     "package:dist-tag": ("artifact.tagged", "was tagged"),
     "package:dist-tag-rm": ("artifact.tagged", "lost the tag"),

@@ -13,7 +13,7 @@ from typing import Final
 from firehose import source, subject
 from firehose.errors import Refused, UnknownKind
 from firehose.event import Event, fingerprint
-from firehose.sources.registry.kinds import HARBOR, IGNORED, KINDS, NPM
+from firehose.sources.registry.kinds import HARBOR, IGNORED, KINDS, NPM, REPLICATIONS
 from firehose.subject import escape
 from firehose.wild import Wild, decode
 
@@ -196,6 +196,9 @@ def _quay_hole(body: Wild, name: str, delivery: source.Delivery, settings: Setti
 
 def _harbor(body: Wild, delivery: source.Delivery, settings: Settings) -> Iterator[Event]:
     event = body["type"].text()
+    if event == "REPLICATION":
+        yield _replication(body, delivery, settings)
+        return
     kind, words, outcome = HARBOR[event]
     data, who = body["event_data"], body["operator"].text("")
     name = data.at("repository", "repo_full_name").text("")
@@ -221,6 +224,33 @@ def _harbor(body: Wild, delivery: source.Delivery, settings: Settings) -> Iterat
         )
 
 
+def _replication(body: Wild, delivery: source.Delivery, settings: Settings) -> Event:
+    """A replication that ended: what it moved stands in lists of its own, with the number of tags in words."""
+    done = body.at("event_data", "replication")
+    status = done["job_status"].text("")
+    outcome = REPLICATIONS.get(status.lower(), "error" if status else "")
+    lists = (done["failed_artifact"], done["successful_artifact"])
+    moved = [item["name_tag"].text("") for each in lists for item in each.each()]
+    name = done.at("src_resource", "namespace").text("") or done.at("dest_resource", "namespace").text("")
+    host, who = done["harbor_hostname"].text(""), done["policy_creator"].text("") or body["operator"].text("")
+    what = ", ".join(filter(None, moved[:3])) or name or "the registry"
+    ended = {"": "ended", "success": "succeeded", "cancel": "was stopped"}.get(outcome, "failed")
+    return Event(
+        id=fingerprint("harbor", "REPLICATION", host, name, status, body["occur_at"].word(""), *moved[:20]),
+        source=_source(settings, "harbor", f"https://{host}" if host else ""),
+        type="io.goharbor.replication",
+        kind=HARBOR["REPLICATION"][0],
+        subject=image(name, "") if name else "harbor",
+        time=body["occur_at"].moment() or delivery.received,
+        project=name,
+        actor=who,
+        summary=f"{who or 'Harbor'}: the replication of {what} {ended}",
+        outcome=outcome,
+        severity="info" if outcome in ("", "success") else "warning",
+        data=delivery.body,
+    )
+
+
 # -- npm
 
 
@@ -228,7 +258,7 @@ def _npm(body: Wild, delivery: source.Delivery, settings: Settings) -> Iterator[
     event, name = body["event"].text(), body["name"].text()
     kind, words = NPM[event]
     change = body["change"]
-    version = change["version"].text("") or body["version"].text("")
+    version = change["version"].text("")  # the hook's own `version` is that of its envelope
     tag = change["dist-tag"].text("")
     subject = f"package/npm/{escape(name)}" + (f"@{escape(version)}" if version else "")
     at = body["time"].number(0) / 1000

@@ -140,3 +140,31 @@ def test_a_missing_field_is_named() -> None:
     with pytest.raises(Refused) as refusal:
         verdict(body)
     assert refusal.value.field == "repository.repo_name"
+
+
+@pytest.mark.parametrize("word", ["unpublish", "deprecate", "undeprecate", "owner", "change"])
+def test_the_version_of_npms_envelope_is_not_the_packages(word: str) -> None:
+    body = sample("npm.package-publish__new") | {"event": f"package:{word}", "change": {"user": "mira"}}
+    (event,) = events(body)
+    assert event.subject == "package/npm/@lumen/atlas"
+    assert event.link == "https://www.npmjs.com/package/@lumen/atlas"
+    assert "1.0.0" not in event.summary
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "severity", "said"),
+    [("Success", "success", "info", "succeeded"), ("Failed", "failure", "warning", "failed"),
+     ("Stopped", "cancel", "warning", "was stopped"), ("Odd", "error", "warning", "failed")],
+)  # fmt: skip
+def test_a_replication_says_how_it_ended(status: str, outcome: str, severity: str, said: str) -> None:
+    replication = {
+        "harbor_hostname": "harbor.lumen.example", "job_status": status, "policy_creator": "mira",
+        "src_resource": {"namespace": "lumen"}, "failed_artifact": [{"name_tag": "lumen/atlas [1 item(s) in total]"}],
+    }  # fmt: skip
+    (event,) = events(
+        {"type": "REPLICATION", "occur_at": 1_769_000_000, "operator": "MANUAL",
+         "event_data": {"replication": replication}}
+    )  # fmt: skip
+    assert (event.outcome, event.severity, event.actor) == (outcome, severity, "mira")
+    assert event.summary == f"mira: the replication of lumen/atlas [1 item(s) in total] {said}"
+    assert event.source == "https://harbor.lumen.example"

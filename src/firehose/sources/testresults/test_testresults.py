@@ -122,3 +122,10 @@ def test_a_report_says_whose_it_is() -> None:
         verdict(stream(("a", "success", 1)), {})
     assert refusal.value.field == "X-Firehose-Build"
     assert verdict(b'<testsuite name="x"/>') == source.Ignored("empty")
+
+
+@pytest.mark.parametrize("change", ["lumen/atlas~12", "lumen/atlas#12", "lumen/c%2B%2B!12"])
+def test_the_change_is_referred_to_as_the_job_calls_it(change: str) -> None:
+    found = json.loads((SAMPLES / "ctrf__failed.json").read_text())
+    one = verdict(json.dumps(found["body"]).encode(), {**HEADERS, "x-firehose-change": change})[0]  # type: ignore[index]
+    assert change in one.refs

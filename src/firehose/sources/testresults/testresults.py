@@ -91,7 +91,7 @@ def read(delivery: source.Delivery, settings: Settings) -> source.Verdict:
             link=link if link.startswith(("https://", "http://")) else "",
             outcome="failure" if failed else "success",
             severity="warning" if failed else "info",
-            refs=tuple(dict.fromkeys(subject.escape(ref) for ref in refs if ref)),
+            refs=tuple(dict.fromkeys(subject.given(ref) for ref in refs if ref)),
             text=" ".join(failure.id for failure in summary.failures),
             data=msgspec.json.encode(summary),
             detail=msgspec.json.encode(report.tests),

@@ -6,10 +6,16 @@ or a branch is a change without a number.
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 import msgspec
 
 from firehose import subject
 from firehose.wild import Wild
+
+_PULL: Final = re.compile(r"/(?:pull|pulls|pull-request)/\d+/?(?:[?#].*)?$")
+"""How GitHub, Forgejo and Pagure address a pull request; a Gerrit's project may be called anything."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +37,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         project = subject.escape(self.project)
         if not self.number:
             return subject.ref(self.project, self.ref or self.branch) if self.short else project
-        mark = "!" if "/merge_requests/" in self.link else "#" if "/pull" in self.link else "~"
+        mark = "!" if "/merge_requests/" in self.link else "#" if _PULL.search(self.link) else "~"
         return f"{project}{mark}{subject.escape(self.number)}"
 
     @property

@@ -252,3 +252,21 @@ def test_the_shared_samples_are_all_read(shared: Path) -> None:
             found = json.loads(text)
             count += len(deliver(found["payload"], found["topic"]))
     assert count > 20
+
+
+@pytest.mark.parametrize(
+    ("project", "link", "ref"),
+    [
+        ("lumen/pull-sync", "https://review.example.org/c/lumen/pull-sync/+/12", "lumen/pull-sync~12"),
+        ("pull/requests", "https://review.example.org/c/pull/requests/+/12", "pull/requests~12"),
+        ("lumen/atlas", "https://github.com/lumen/atlas/pull/12", "lumen/atlas#12"),
+        ("lumen/atlas", "https://codeberg.org/lumen/atlas/pulls/12", "lumen/atlas#12"),
+        ("lumen/atlas", "https://pagure.io/lumen/atlas/pull-request/12", "lumen/atlas#12"),
+        ("lumen/atlas", "https://gitlab.com/lumen/atlas/-/merge_requests/12", "lumen/atlas!12"),
+    ],
+)
+def test_what_a_change_is_called_is_read_from_the_end_of_its_address(project: str, link: str, ref: str) -> None:
+    message = {"action": "start", "project": project, "change": "12", "change_url": link, "pipeline": "check"}
+    found = sample("enqueue")["payload"] | message
+    found.pop("changes", None)
+    assert ref in deliver(found)[0].refs

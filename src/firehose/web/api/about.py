@@ -5,6 +5,8 @@ In: nothing, or the text of a query with the caret. Out: JSON. None of it is pri
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -25,6 +27,7 @@ from firehose.web.given import GivenHub
 from firehose.web.pages.known import known, lookup
 
 Asked = Request[Any, Any, Any]
+_KIND: Final = re.compile(r"(?<![\w.])[a-z]+(?:\.[a-z]+)+\b")
 
 
 @get("/v1/sources")
@@ -52,20 +55,27 @@ async def kinds(request: Asked, hub: GivenHub) -> Response[Any]:
         }
         for kind in map(sources.load, sources.kinds())
     ]
-    every = sorted({word for kind in found for value in kind["kinds"].values() for word in value.split()})  # type: ignore[attr-defined]
+    every = sorted({word for kind in map(sources.load, sources.kinds()) for word in normalised(kind.kinds.values())})
     return _json({"kinds": every, "sources": found})
 
 
+def normalised(told: Iterable[str]) -> set[str]:
+    """The kinds that these texts name; the other words say when a kind is meant."""
+    return {word for text in told for word in _KIND.findall(text)}
+
+
 @get("/v1/schemas")
-async def schema_list(hub: GivenHub) -> Response[Any]:
+async def schema_list(request: Asked, hub: GivenHub) -> Response[Any]:
     """The schemas that there are."""
+    asked.only(asked.pairs(request.scope["query_string"]), ())
     base = hub.settings.public_url
     return _json({"schemas": {name: f"{base}/v1/schemas/{name}" for name in SCHEMAS}})
 
 
 @get("/v1/schemas/{name:str}")
-async def schema(hub: GivenHub, name: FromPath[str]) -> Response[Any]:
+async def schema(request: Asked, hub: GivenHub, name: FromPath[str]) -> Response[Any]:
     """One JSON schema."""
+    asked.only(asked.pairs(request.scope["query_string"]), ())
     if name not in SCHEMAS:
         raise Refused(f"there is no schema {name[:100]!r}; /v1/schemas lists them", slug="not-found", status=404)
     body = {"$id": f"{hub.settings.public_url}/v1/schemas/{name}", **SCHEMAS[name]}

@@ -14,6 +14,7 @@ from litestar import Response
 
 from firehose.query import params
 from firehose.query.explain import explain, plain
+from firehose.web.api.extent import extent
 from firehose.web.hub import Hub
 
 BAD: Final = frozenset(("failure", "error", "critical"))
@@ -26,15 +27,13 @@ MOST: Final = 60
 
 async def answer(hub: Hub, wanted: params.Request, label: str) -> Response[Any]:
     """The badge of a request."""
-    now = hub.now()
-    until = wanted.until.moment if wanted.until and wanted.until.moment else now
-    since = wanted.since.moment if wanted.since and wanted.since.moment else until - timedelta(days=1)
-    counts = await hub.reader.counts(wanted.node, by="outcome", since=since, until=until, limit=1_000)
+    asked = await extent(hub, wanted)
+    counts = await hub.reader.counts(asked.node, by="outcome", since=asked.since, until=asked.until, limit=1_000)
     total = sum(count.count for count in counts)
-    words = plain(explain(wanted.node, now))
+    words = plain(explain(wanted.node, hub.now()))
     bad = bool(total) and all((count.group or "") in BAD for count in counts)
     return Response(
-        draw(label or words.rstrip("."), f"{total:,} {span(since, until)}", RED if bad else BLUE).encode(),
+        draw(label or words.rstrip("."), f"{total:,} {span(asked.begin, asked.end)}", RED if bad else BLUE).encode(),
         media_type="image/svg+xml",
         headers={"cache-control": "public, max-age=60"},
     )
@@ -42,7 +41,10 @@ async def answer(hub: Hub, wanted: params.Request, label: str) -> Response[Any]:
 
 def span(since: datetime, until: datetime) -> str:
     """The span in a word or two: `today`-like words would need the reader's time zone."""
-    hours = max(1, round((until - since) / timedelta(hours=1)))
+    minutes = max(1, round((until - since) / timedelta(minutes=1)))
+    if minutes < 120 and minutes != 60:
+        return f"in {minutes} min"
+    hours = round(minutes / 60)
     return f"in {hours} h" if hours <= 48 else f"in {round(hours / 24)} days"
 
 

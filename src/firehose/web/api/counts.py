@@ -6,15 +6,14 @@ In: the common parameters, `by`, `per`; a subject. Out: JSON. A span may be give
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from litestar import Request, Response, get
-from litestar.params import FromPath
 
 from firehose.errors import Refused
 from firehose.event import rfc3339
-from firehose.query import params
-from firehose.query.tree import Between, Node, both
+from firehose.query.tree import both
 from firehose.web import asked
 from firehose.web.encodings import FORMS, renderer
 from firehose.web.given import GivenHub
@@ -24,6 +23,11 @@ BY: Final = ("", "source", "kind", "project", "actor", "outcome", "severity")
 PER: Final = ("", "minute", "hour", "day")
 MOST_GROUPS: Final = 1_000
 MOST_IN_GRAPH: Final = 500
+UNFIT: Final = {
+    "cursor": "counts have no cursor; give since and until",
+    "order": "counts come by time, then the largest first; they have no other order",
+}
+"""Common parameters that mean nothing here, and why."""
 
 
 @get("/v1/counts")
@@ -31,52 +35,39 @@ async def counts(request: Asked, hub: GivenHub) -> Response[Any]:
     """Numbers of events by group and bucket of time."""
     given = asked.pairs(request.scope["query_string"])
     wanted = asked.read(given, hub, also=("by", "per"))
-    if wanted.cursor is not None:
-        raise Refused("counts have no cursor; give since and until", slug="bad-parameter", field="cursor")
+    for name, why in UNFIT.items():
+        if asked.single(given, name):
+            raise Refused(why, slug="bad-parameter", field=name)
     by, per = asked.choice(given, "by", BY), asked.choice(given, "per", PER)
-    asked_limit = any(name == "limit" and value for name, value in given)
     found = await hub.reader.counts(
-        both(wanted.node, *_sequences(wanted, hub.live.head)),
+        both(wanted.node, *asked.bounds(wanted, hub.live.head)),
         by=by,
         per=per,
         since=wanted.since.moment if wanted.since else None,
         until=wanted.until.moment if wanted.until else None,
-        limit=wanted.limit if asked_limit else MOST_GROUPS,
+        limit=wanted.limit if asked.single(given, "limit") else MOST_GROUPS,
     )
     rows = [
         {"count": count.count, **({"group": count.group} if by else {}),
          **({"start": rfc3339(count.start)} if count.start else {})}
         for count in found
     ]  # fmt: skip
-    body = {"by": by, "per": per, "counts": rows, "total": sum(count.count for count in found)}
+    body = {"by": by, "per": per, "counts": rows, "total": found.total, "truncated": found.truncated}
     return Response(msgspec.json.encode(body), media_type="application/json", headers={"cache-control": "no-cache"})
 
 
-def _sequences(wanted: params.Request, head: int) -> list[Node]:
-    """Bounds that are sequences, as part of the query."""
-    nodes: list[Node] = []
-    since, until = wanted.since, wanted.until
-    if since is not None and since.moment is None:
-        low = head + 1 if since.latest else since.sequence or 0
-        if low > 1:
-            nodes.append(Between("sequence", str(low), None))
-    if until is not None and until.moment is None and not until.latest:
-        nodes.append(Between("sequence", None, str(until.sequence or 0), high_included=False))
-    return nodes
-
-
 @get("/v1/graph/{subject:path}")
-async def graph(request: Asked, hub: GivenHub, subject: FromPath[str]) -> Response[Any]:
+async def graph(request: Asked, hub: GivenHub) -> Response[Any]:
     """Everything tied to a change, a build, a story: oldest first."""
     given = asked.pairs(request.scope["query_string"])
     asked.only(given, ("as", "limit"))
     form = asked.choice(given, "as", FORMS)
-    limit = asked.number(given, "limit", MOST_IN_GRAPH, most=MOST_IN_GRAPH)
-    name = subject.removeprefix("/")
+    limit = asked.number(given, "limit", MOST_IN_GRAPH, least=1, most=MOST_IN_GRAPH)
+    name = asked.tail(request.scope["raw_path"], "/v1/graph/")
     events = await hub.reader.graph(name, limit=limit)
     if not events:
         raise Refused(f"nothing is known about {name[:100]!r}", slug="not-found", status=404)
-    rest = {"subject": name, "complete": len(events) < limit, "links": {"follow": f"/v1/stream?subject={name}"}}
+    rest = {"subject": name, "complete": len(events) < limit, "links": {"follow": f"/v1/stream?subject={quote(name)}"}}
     body = b'{"events":[%b],%b' % (b",".join(map(renderer(form), events)), msgspec.json.encode(rest)[1:])
     return Response(body, media_type="application/json", headers={"cache-control": "no-cache"})
 

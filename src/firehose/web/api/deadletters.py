@@ -33,7 +33,7 @@ async def entries(request: Asked, hub: GivenHub) -> Response[Any]:
     admin(request, hub)
     given = asked.pairs(request.scope["query_string"])
     asked.only(given, ("before", "limit"))
-    limit = max(1, asked.number(given, "limit", DEFAULT, most=MOST))
+    limit = asked.number(given, "limit", DEFAULT, least=1, most=MOST)
     found = await deadletters.letters(hub.bus, before=asked.number(given, "before", 0), limit=limit)
     more = found[-1][0].number if len(found) == limit else None
     return _json({"entries": [brief(kept, dead) for kept, dead in found], "before": more})

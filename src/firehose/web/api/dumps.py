@@ -9,21 +9,24 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.params import FromPath
 from litestar.response import File
 
 from firehose.errors import Refused
 from firehose.history.dumps import Dumps
+from firehose.web import asked
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
 
+Asked = Request[Any, Any, Any]
 INDEX: Final = "index.ndjson"
 
 
 @get("/v1/dumps")
-async def dumps(hub: GivenHub) -> Response[dict[str, Any]]:
+async def dumps(request: Asked, hub: GivenHub) -> Response[dict[str, Any]]:
     """What can be taken, oldest first, and the key that signs the index."""
+    asked.only(asked.pairs(request.scope["query_string"]), ())
     kept = await asyncio.to_thread(_dumps, hub)
     entries = await asyncio.to_thread(kept.list)
     base = f"{hub.settings.public_url}/v1/dumps"
@@ -36,8 +39,9 @@ async def dumps(hub: GivenHub) -> Response[dict[str, Any]]:
 
 
 @get("/v1/dumps/{name:str}")
-async def dump(hub: GivenHub, name: FromPath[str]) -> Response[bytes] | File:
+async def dump(request: Asked, hub: GivenHub, name: FromPath[str]) -> Response[bytes] | File:
     """A dump's file, or the index as it is signed."""
+    asked.only(asked.pairs(request.scope["query_string"]), ())
     kept = await asyncio.to_thread(_dumps, hub)
     if name == INDEX:
         return Response(await asyncio.to_thread(kept.index), media_type="application/x-ndjson")

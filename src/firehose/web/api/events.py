@@ -12,7 +12,6 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 from litestar import Request, Response, get
-from litestar.params import FromPath
 from litestar.response import Redirect
 
 from firehose.errors import Refused
@@ -50,9 +49,8 @@ async def search(request: Asked, hub: GivenHub) -> Response[Any]:
     wanted = asked.read(given, hub, also=("as", "format", "label"))
     form = asked.choice(given, "as", FORMS)
     kind = asked.choice(given, "format", ("", *FORMATS)) or negotiate(request.headers.get("accept", ""))
-    query = [pair for pair in given if pair[0] not in ("format", "cursor")]
     if kind == "html":
-        return Redirect(f"/search?{urlencode(query)}", status_code=303)
+        return Redirect(f"/search?{urlencode(without(given, 'format', 'cursor'))}", status_code=303)
     if kind == "svg":
         return await chart.answer(hub, wanted)
     if kind == "badge":
@@ -60,13 +58,20 @@ async def search(request: Asked, hub: GivenHub) -> Response[Any]:
     page = await find(hub, wanted)
     if kind == "ndjson":
         lines = [renderer(form)(event) for event in page.events]
-        return Response(b"\n".join([*lines, b""]), media_type="application/x-ndjson", headers=_headers(page, query))
+        return Response(b"\n".join([*lines, b""]), media_type="application/x-ndjson", headers=_headers(page, given))
     if kind in ("atom", "jsonfeed"):
         words = plain(explain(wanted.node, hub.now()))
         draw, media = (feed.atom, "application/atom+xml") if kind == "atom" else (feed.json, "application/feed+json")
-        return Response(draw(hub, page.events, words, urlencode(query)), media_type=media)
-    body = page_json(page, query, hub.live.head, form)
-    return Response(body, media_type="application/json", headers=_headers(page, query))
+        this = urlencode([*without(given, "format"), ("format", kind)])
+        query = urlencode(without(given, "format", "cursor"))
+        return Response(draw(hub, page.events, words, query, this), media_type=media)
+    body = page_json(page, given, hub.live.head, form)
+    return Response(body, media_type="application/json", headers=_headers(page, given))
+
+
+def without(given: list[tuple[str, str]], *names: str) -> list[tuple[str, str]]:
+    """The parameters but for some."""
+    return [pair for pair in given if pair[0] not in names]
 
 
 async def find(hub: Hub, wanted: params.Request) -> Page:
@@ -94,7 +99,7 @@ def page_json(page: Page, query: list[tuple[str, str]], head: int, form: str) ->
 def _next(page: Page, query: list[tuple[str, str]]) -> str | None:
     if page.cursor is None:
         return None
-    return f"/v1/events?{urlencode([*query, ('cursor', f'{page.cursor:020d}')])}"
+    return f"/v1/events?{urlencode([*without(query, 'cursor'), ('cursor', f'{page.cursor:020d}')])}"
 
 
 def _headers(page: Page, query: list[tuple[str, str]]) -> dict[str, str]:
@@ -121,14 +126,12 @@ def negotiate(accept: str) -> str:
 
 
 @get("/v1/events/{ref:path}")
-async def one(request: Asked, hub: GivenHub, ref: FromPath[str]) -> Response[Any]:
+async def one(request: Asked, hub: GivenHub) -> Response[Any]:
     """One event by sequence (20 digits, or `seq:n`) or by id."""
     given = asked.pairs(request.scope["query_string"])
-    for name, _ in given:
-        if name != "as":
-            raise Refused(f"there is no parameter {name[:100]!r} here; known: as", slug="unknown-parameter", field=name)
+    asked.only(given, ("as",))
     form = asked.choice(given, "as", FORMS)
-    found = await lookup(hub, ref.lstrip("/"))
+    found = await lookup(hub, asked.tail(request.scope["raw_path"], "/v1/events/"))
     if "text/html" in request.headers.get("accept", "") and not form and len(found) == 1:
         return Redirect(f"/events/{found[0].cursor}", status_code=303)
     if len(found) > 1:
@@ -150,7 +153,7 @@ def raw(event: Recorded) -> Response[bytes]:
     """The upstream payload. Never as something that a browser would run: it is a stranger's text on our origin."""
     declared = event.envelope.datacontenttype.partition(";")[0].strip()
     is_json, is_text = declared.endswith("json"), declared.startswith("text/")
-    media = "application/json" if is_json else "text/plain; charset=utf-8" if is_text else "application/octet-stream"
+    media = "application/json" if is_json else "text/plain" if is_text else "application/octet-stream"
     headers = {"content-security-policy": "sandbox; default-src 'none'", "firehose-cursor": event.cursor}
     if not is_json:
         headers["content-disposition"] = f'attachment; filename="{event.cursor}"'

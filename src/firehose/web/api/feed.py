@@ -19,23 +19,24 @@ from firehose.web.hub import Hub
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def atom(hub: Hub, events: Sequence[Recorded], words: str, query: str) -> bytes:
-    """The feed of a query; `words` say what the query means."""
+def atom(hub: Hub, events: Sequence[Recorded], words: str, query: str, this: str) -> bytes:
+    """The feed of a query; `words` say what the query means, `this` is the query that gives this very page of it."""
     base = hub.settings.public_url
     address = f"{base}/v1/events?{query}"
+    own = f"{base}/v1/events?{this}"
     newest = max((event.recorded for event in events), default=hub.now())
     entries = "".join(_entry(base, event) for event in events)
     text = (
         f'<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom">'
         f"<id>{_text(address)}</id><title>{_text(hub.settings.hub.name)}: {_text(words)}</title>"
-        f"<updated>{rfc3339(newest)}</updated><link rel={quoteattr('self')} href={quoteattr(address)}/>"
+        f"<updated>{rfc3339(newest)}</updated><link rel={quoteattr('self')} href={quoteattr(own)}/>"
         f"<link rel={quoteattr('alternate')} type={quoteattr('text/html')} href={quoteattr(f'{base}/search?{query}')}/>"
         f"<generator>Firehose</generator>{entries}</feed>"
     )
     return text.encode("utf-8", "replace")
 
 
-def json(hub: Hub, events: Sequence[Recorded], words: str, query: str) -> bytes:
+def json(hub: Hub, events: Sequence[Recorded], words: str, query: str, this: str) -> bytes:
     """The same feed as JSON; the texts are plain, never HTML."""
     base = hub.settings.public_url
     return msgspec.json.encode(
@@ -43,7 +44,7 @@ def json(hub: Hub, events: Sequence[Recorded], words: str, query: str) -> bytes:
             "version": "https://jsonfeed.org/version/1.1",
             "title": f"{hub.settings.hub.name}: {words}",
             "home_page_url": f"{base}/search?{query}",
-            "feed_url": f"{base}/v1/events?{query}&format=jsonfeed",
+            "feed_url": f"{base}/v1/events?{this}",
             "items": [_item(base, event) for event in events],
         }
     )

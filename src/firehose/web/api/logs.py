@@ -16,6 +16,7 @@ from litestar.params import FromPath, Parameter
 from firehose.errors import Refused
 from firehose.fleet.logs.reading import MOST, Answer, Question
 from firehose.sources.logs.logs import Settings, by_trust
+from firehose.web.asked import only, pairs
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
 from firehose.web.peers import credential
@@ -29,6 +30,7 @@ GivenContext = Annotated[int, Parameter(ge=0, le=MOST // 2)]
 async def logs(hub: GivenHub, request: Request[Any, Any, Any], source: FromPath[str]) -> Response[dict[str, Any]]:
     """What is kept, and all counts since the store began, by publisher."""
     allow(hub, request, source)
+    only(pairs(request.scope["query_string"]), ())
     told = await asked(hub, source, Question())
     return Response({name: value for name, value in msgspec.to_builtins(told).items() if name != "lines"})
 
@@ -40,6 +42,7 @@ async def lines(
 ) -> Response[Any]:  # fmt: skip
     """A line with those around it."""
     allow(hub, request, source)
+    only(pairs(request.scope["query_string"]), ("context",))
     told = await asked(hub, source, Question(max(1, number - context), number + context))
     if not any(line.number == number for line in told.lines):
         if 0 < number < told.oldest:
@@ -50,7 +53,7 @@ async def lines(
         raise Refused(f"there is no line {number}; the newest is {told.newest}", slug="not-found", status=404)
     if "application/json" in request.headers.get("accept", ""):
         return Response({"line": number, "lines": msgspec.to_builtins(told.lines)})
-    return Response(text(told, number), media_type="text/plain; charset=utf-8")
+    return Response(text(told, number), media_type="text/plain")
 
 
 def text(told: Answer, number: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from firehose import __version__
 from firehose.query.params import DEFAULT_LIMIT, FILTERS, MAX_LIMIT
-from firehose.web.api.counts import BY, MOST_IN_GRAPH, PER
+from firehose.web.api.counts import BY, MOST_GROUPS, MOST_IN_GRAPH, PER
 from firehose.web.api.events import FORMATS
 from firehose.web.api.schemas import EVENT, PAGE, PROBLEM
 from firehose.web.encodings import FORMS
@@ -24,7 +24,7 @@ _FILTER_WORDS: Final = {
     "project": "The project; * is a wildcard.",
     "actor": "Who did it.",
     "subject": "The thing, and what refers to it.",
-    "outcome": "success, failure, …",
+    "outcome": "success, failure, error, cancel, skipped, running or queued.",
     "severity": "info, notice, warning or error.",
 }
 
@@ -82,7 +82,7 @@ def problems(*codes: int) -> dict[str, Entry]:
         410: "The cursor is older than the history; floor is the oldest that works.",
         413: "Over 1 MiB.",
         415: "Content type or encoding not taken.",
-        422: "The payload cannot be read; it is in quarantine.",
+        422: "The payload cannot be read, it is in quarantine; or too much would have to be counted.",
         503: "Not now; Retry-After says when.",
     }
     ref = {"$ref": "#/components/schemas/Problem"}
@@ -124,7 +124,7 @@ NOTIFY: Final[dict[str, Entry]] = {
     "/v1/notify/mutes/{id_}": {"delete": personal("Hear of it again.", [_ID], 404)},
     "/v1/notify/teams/{team}": {"put": personal("Who is in a team.", [path("team", "Its name.")], 400, takes=True)},
     "/v1/notify/told": {"get": personal("What the person was told last.", [
-        query("limit", "Most entries.", {"type": "integer"})], 400)},
+        query("limit", "Most entries.", {"type": "integer", "minimum": 1})], 400)},
     "/v1/notify/push-key": reading("The key that browsers subscribe for.", answer("It.", "application/json"), [], 404),
     "/v1/notify/stop/{word}": {
         "get": {"summary": "Ask first, on a page.", "tags": ["notify"], "parameters": [_WORD],
@@ -188,29 +188,34 @@ PATHS: Final[dict[str, Entry]] = {
     ),
     "/v1/details/{ref}": reading(
         "What is stored beside an event, such as each test of a run.", answer("The detail.", "application/json"),
-        [path("ref", "The event's id or sequence.")], 404,
+        [path("ref", "The event's id or sequence.")], 400, 404,
     ),
     "/v1/counts": reading(
-        "Numbers of events by group and time.", answer("The counts.", "application/json"),
-        [*_COMMON, choice("by", "Group.", BY), choice("per", "Bucket of time.", PER), _PAGING[1]], 400, 503,
+        "Numbers of events by group and time.",
+        answer("The counts by time, then the largest first; total is of all events, truncated says that counts were "
+               "left out.", "application/json"),
+        [*_COMMON, choice("by", "Group.", BY), choice("per", "Bucket of time.", PER),
+         query("limit", "Most counts: the largest, or with per those of the newest buckets.",
+               {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": MOST_GROUPS})], 400, 422, 503,
     ),
     "/v1/graph/{subject}": reading(
         "Everything tied to a change, a build, a story, oldest first.", answer("The events.", "application/json"),
         [path("subject", "The thing."), _AS,
-         query("limit", "Most events.", {"type": "integer", "maximum": MOST_IN_GRAPH})], 400, 404, 503,
+         query("limit", "Most events.",
+               {"type": "integer", "minimum": 1, "maximum": MOST_IN_GRAPH, "default": MOST_IN_GRAPH})], 400, 404, 503,
     ),
     "/v1/sources": reading("The sources' health.", answer("All sources.", "application/json"), [], 400),
     "/v1/kinds": reading("The kinds, and what each source maps.", answer("The kinds.", "application/json"), [], 400),
-    "/v1/schemas": reading("The JSON schemas.", answer("Their addresses.", "application/json"), []),
+    "/v1/schemas": reading("The JSON schemas.", answer("Their addresses.", "application/json"), [], 400),
     "/v1/schemas/{name}": reading("One schema.", answer("It.", "application/schema+json"),
-                                  [path("name", "event.json, page.json or problem.json.")], 404),
+                                  [path("name", "event.json, page.json or problem.json.")], 400, 404),
     "/v1/dumps": reading("The hourly dumps, and the key that signs their index.",
-                         answer("What can be taken.", "application/json"), []),
+                         answer("What can be taken.", "application/json"), [], 400),
     "/v1/dumps/{name}": reading("A dump, or index.ndjson.", answer("The file as it lies on disk.", "application/zstd"),
-                                [path("name", "YYYY-MM-DD-HH.ndjson.zst or index.ndjson.")], 404),
+                                [path("name", "YYYY-MM-DD-HH.ndjson.zst or index.ndjson.")], 400, 404),
     "/v1/logs/{source}": reading("What the log room keeps of a source, and all counts by publisher.",
                                  answer("Numbers of the kept lines, counts.", "application/json"),
-                                 [path("source", "The source's name.")], 401, 403, 404, 503),
+                                 [path("source", "The source's name.")], 400, 401, 403, 404, 503),
     "/v1/logs/{source}/{number}": reading(
         "A log line with those around it.", answer("Lines.", "text/plain", "application/json"),
         [path("source", "The source's name."), path("number", "The line's number.", "integer"),
@@ -222,7 +227,7 @@ PATHS: Final[dict[str, Entry]] = {
     ),
     "/v1/quarantine": {"get": admin("What nobody could read, newest first.", [
         query("before", "Go on before this number.", {"type": "integer"}),
-        query("limit", "Most entries.", {"type": "integer"})], 400)},
+        query("limit", "Most entries.", {"type": "integer", "minimum": 1})], 400)},
     "/v1/quarantine/{number}": {"get": admin("One entry, whole.", [_NUMBER], 404),
                                 "delete": admin("Remove it for good.", [_NUMBER], 404)},
     "/v1/quarantine/{number}/retry": {"post": admin("Judge it again.", [_NUMBER], 404, 409)},
@@ -232,10 +237,10 @@ PATHS: Final[dict[str, Entry]] = {
     "/v1/sinks/{name}/resume": {"post": {
         **admin("Let somebody get a sink's messages again.", [path("name", "The sink's name.")], 400, 404),
         "requestBody": {"required": True, "content": {"application/json": {}}}}},
-    "/v1/keys": reading("The key of the hub's webhook signatures.", answer("A key set.", "application/json"), []),
+    "/v1/keys": reading("The key of the hub's webhook signatures.", answer("A key set.", "application/json"), [], 400),
     "/v1/deadletters": {"get": admin("What no sink took, newest first.", [
         query("before", "Go on before this number.", {"type": "integer"}),
-        query("limit", "Most entries.", {"type": "integer"})], 400)},
+        query("limit", "Most entries.", {"type": "integer", "minimum": 1})], 400)},
     "/v1/deadletters/{number}": {"get": admin("One message with its event.", [_NUMBER], 404),
                                  "delete": admin("Remove it for good.", [_NUMBER], 404)},
     "/v1/deadletters/{number}/replay": {"post": admin("Send it again.", [_NUMBER], 404, 409)},

@@ -30,7 +30,7 @@ async def entries(request: Asked, hub: GivenHub) -> Response[Any]:
     admin(request, hub)
     given = asked.pairs(request.scope["query_string"])
     asked.only(given, ("before", "limit"))
-    limit = max(1, asked.number(given, "limit", DEFAULT, most=MOST))
+    limit = asked.number(given, "limit", DEFAULT, least=1, most=MOST)
     kept = await hub.bus.shelf(QUARANTINE, before=asked.number(given, "before", 0), limit=limit)
     found = [
         {

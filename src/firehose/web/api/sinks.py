@@ -72,9 +72,10 @@ def _known(hub: Hub, name: str) -> None:
 
 
 @get("/v1/keys", sync_to_thread=False)
-def keys(hub: GivenHub) -> Response[Any]:
+def keys(request: Asked, hub: GivenHub) -> Response[Any]:
     """The public key of the hub's webhook signatures (`v1a`), as a JSON Web Key set and as Standard Webhooks writes
     it (`whpk_…`)."""
+    asked.only(asked.pairs(request.scope["query_string"]), ())
     public = signer(hub.settings.data).public
     key = {
         "kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": hashlib.sha256(public).hexdigest()[:16],

@@ -41,7 +41,7 @@ async def stop(hub: GivenHub, token: FromPath[str]) -> Response[str]:
 
 def _page(title: str, words: str, more: str = "") -> Response[Any]:
     text = _PAGE.format(title=escape(title), words=escape(words), more=more)
-    return Response(text, media_type="text/html; charset=utf-8", headers={"cache-control": "no-store"})
+    return Response(text, media_type="text/html", headers={"cache-control": "no-store"})
 
 
 HANDLERS: Final[list[Any]] = [ask, stop]

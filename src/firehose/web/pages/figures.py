@@ -14,7 +14,7 @@ import msgspec
 
 from firehose.errors import Refused
 from firehose.event import rfc3339
-from firehose.history.store import Count
+from firehose.history.store import Counts
 from firehose.query import params
 from firehose.query.tree import Between, Everything, Node, both
 from firehose.web.hub import Hub
@@ -110,7 +110,7 @@ def _word(since: datetime, now: datetime) -> str:
     return ""
 
 
-async def counted(hub: Hub, node: Node, span: Span, by: str, per: str = "", limit: int = 1_000) -> list[Count]:
+async def counted(hub: Hub, node: Node, span: Span, by: str, per: str = "", limit: int = 1_000) -> Counts:
     """Numbers of matching events in the range, by a field and by steps."""
     since, until = span.first, span.last
     if span.happened:

@@ -14,6 +14,7 @@ from litestar.params import FromPath
 
 from firehose.errors import Refused
 from firehose.event import Recorded
+from firehose.query.write import quoted
 from firehose.web.api.notify import desk, public
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
@@ -48,7 +49,7 @@ async def less(request: Asked, hub: GivenHub, word: FromPath[str]) -> Response[s
             done = "You hear nothing more of this thread."
         case "kind" | "project" if event is not None:
             value = getattr(event.envelope, act)
-            await own.narrow(word, f'{act}:"{value}"')
+            await own.narrow(word, f"{act}:{quoted(value)}")
             done = f"The rules leave out {act}:{value} from now on."
         case _:
             raise Refused(f"there is no {act[:20]!r} to do here", slug="bad-field", field="act")

@@ -106,7 +106,7 @@ def fragment(hub: Hub, template: str, values: dict[str, Any], *, status: int = 2
 def html(text: str, status: int = 200) -> Response[str]:
     """An answer that browsers must not keep: pages show what is now."""
     headers = {"Cache-Control": "no-store", "Vary": "Accept, HX-Request"}
-    return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=headers)
+    return Response(text, status_code=status, media_type="text/html", headers=headers)
 
 
 def wants_fragment(request: Ask) -> bool:
