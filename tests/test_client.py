@@ -139,3 +139,23 @@ def test_a_command_without_a_hub_says_so(words: list[str]) -> None:
     told = CliRunner().invoke(main, [*words, "--hub", "http://127.0.0.1:1"])
     assert told.exit_code == 1
     assert "no hub answers at http://127.0.0.1:1; is it running?" in told.stderr
+
+
+@pytest.mark.parametrize("token", ["again:\nfht_x", "fht_x\n", "fht x", "fht_\x01", "fht_ü"])
+def test_a_malformed_token_is_named_and_no_hub_is_asked(start: Start, token: str) -> None:
+    hub = start(Answer((1,)))
+    told = CliRunner().invoke(main, ["search", "x", "--hub", hub.url, "--token", token])
+    assert told.exit_code == 2
+    assert told.stderr.startswith("firehose: the token is malformed")
+    assert "fht" not in told.stderr
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize(
+    "hub", ["127.0.0.1:8301", "localhost:8301", "hub.example.org", "ftp://x", "http://", "http://x:0"]
+)
+def test_an_address_that_is_none_is_named(hub: str) -> None:
+    told = CliRunner().invoke(main, ["search", "x", "--hub", hub])
+    assert told.exit_code == 2
+    assert f"the hub's address {hub!r} is not http://host… or https://host…" in told.stderr
+    assert ("did you mean http://" in told.stderr) == ("://" not in hub)

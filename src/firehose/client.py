@@ -12,16 +12,17 @@ answers is used; when it goes away the next one is asked from the last event's t
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 
-from firehose.errors import FirehoseError
+from firehose.errors import Broken, FirehoseError
 from firehose.plumbing.backoff import delays
 
 Event = dict[str, Any]
@@ -33,6 +34,9 @@ LONGEST_SECONDS: Final = 300.0
 """A `Retry-After` is believed up to here."""
 SILENCE_SECONDS: Final = 45.0
 """A stream that says nothing for three heartbeats is taken for dead."""
+_SILENT: Final = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
+"""No answer, or half of one. What cannot even be asked (`LocalProtocolError`) is no fault of a hub."""
+_TOKEN: Final = re.compile(r"[!-~]+")
 
 
 class HubRefused(FirehoseError):
@@ -53,11 +57,12 @@ class HubAway(FirehoseError):
 
 
 class Client:
-    """A reader and publisher. `hubs` are base URLs; `token` is sent as a bearer token where there is one."""
+    """A reader and publisher. `hubs` are base URLs; `token` is sent as a bearer token where there is one. `Broken`
+    (code 2) for an address or a token that cannot be one."""
 
     def __init__(self, *hubs: str, token: str = "", timeout: float = 30.0) -> None:
-        self.hubs = [hub.rstrip("/") for hub in hubs] or ["http://127.0.0.1:8080"]
-        headers = {"authorization": f"Bearer {token}"} if token else {}
+        self.hubs = [address(hub) for hub in hubs] or ["http://127.0.0.1:8080"]
+        headers = {"authorization": f"Bearer {checked(token)}"} if token else {}
         self._http = httpx.Client(headers=headers, timeout=httpx.Timeout(timeout, connect=5.0))
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -116,7 +121,7 @@ class Client:
                         yield event
                 if not reconnect or "until" in asked:
                     return
-            except (HubAway, httpx.TransportError) as error:
+            except (HubAway, *_SILENT) as error:
                 why, least = f"{self.hubs[hub]} does not answer: {error}", getattr(error, "seconds", 0.0)
                 if not reconnect:
                     raise HubAway(why) from None
@@ -162,12 +167,36 @@ class Client:
         for hub in self.hubs:
             try:
                 answer = self._http.request(method, hub + path, **more)
-            except httpx.TransportError:
+            except _SILENT:
                 continue
             if answer.is_success:
                 return answer
             raise refused(answer)
         raise HubAway(f"no hub answers at {', '.join(self.hubs)}; is it running? firehose up starts one")
+
+
+def address(hub: str) -> str:
+    """A hub's base URL without a trailing slash; `Broken` says what it lacks."""
+    try:
+        parts = urlsplit(hub)
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        right = False
+    if not right:
+        hint = "" if "://" in hub else f"; did you mean http://{hub.lstrip('/')}?"
+        raise Broken(f"the hub's address {hub!r} is not http://host… or https://host…{hint}", code=2)
+    return hub.rstrip("/")
+
+
+def checked(token: str) -> str:
+    """A token as a header can carry it; `Broken` otherwise. The token itself is not repeated: it is a secret."""
+    if not _TOKEN.fullmatch(token):
+        raise Broken(
+            "the token is malformed: it has white space, a line break or other characters that no token has; "
+            "firehose token create prints one as its last word",
+            code=2,
+        )
+    return token
 
 
 def away(answer: httpx.Response) -> HubAway:

@@ -33,6 +33,13 @@ def test_a_token_is_made_listed_and_revoked_beside_a_running_hub(tmp_path: Path)
     assert "revoked" in call(tmp_path, "list")[1]
 
 
+def test_the_output_is_one_line_that_ends_in_the_token(tmp_path: Path) -> None:
+    _, said = call(tmp_path, "create", "--scope", "publish:inbox", "--expires", "90d")
+    (line,) = said.splitlines()
+    # As `awk '{print $NF}'` has it, which prints the last word of every line.
+    assert Tokens(tmp_path / "access.sqlite").holds(line.split()[-1], "publish:inbox")
+
+
 @pytest.mark.parametrize("words", [["--scope", "publsh:x"], ["--scope", "admin", "--expires", "soon"]])
 def test_a_wrong_word_makes_no_token(tmp_path: Path, words: list[str]) -> None:
     code, _ = call(tmp_path, "create", *words)

@@ -51,7 +51,7 @@ def create(scopes: tuple[str, ...], expires: str, name: str, as_json: bool, file
         click.echo(msgspec.json.encode({**brief(made), "token": text}).decode())
         return
     until = f"until {made.expires:%Y-%m-%d %H:%M} UTC" if made.expires else "for ever"
-    click.echo(f"token {made.number} for {', '.join(made.scopes)}, {until}; it is not shown again:\n{text}")
+    click.echo(f"token {made.number} for {', '.join(made.scopes)}, {until}; it is not shown again: {text}")
 
 
 @token.command("list")
