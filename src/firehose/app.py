@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -28,10 +28,11 @@ from firehose.bus.nats import NatsBus, connect
 from firehose.bus.requests import ask, serve
 from firehose.delivery.room import Room, outlets, signer
 from firehose.delivery.runner import Ears
-from firehose.errors import Broken, TryLater
+from firehose.errors import Broken
 from firehose.history.open import open_store
 from firehose.history.reader import Reader
 from firehose.history.retention import age, rules
+from firehose.intake.books import Books
 from firehose.intake.connections import connections
 from firehose.intake.details import Details
 from firehose.intake.freshness import Freshness
@@ -51,7 +52,6 @@ from firehose.web.server import Server
 
 log = structlog.get_logger("hub")
 PARTS: Final = ("sources", "recorder", "mirror", "delivery", "web", "logs")
-LEDGER_SECONDS: Final = 5.0
 LINES_SECONDS: Final = 5.0
 SUBSCRIBE_SECONDS: Final = 20.0
 
@@ -322,11 +322,11 @@ class App:
         doors = [part for part in ("sources", "web") if part in self.parts]
         key = "books" if len(doors) != 1 else f"books-{doors[0]}"
         others = [f"books-{part}" for part in ("sources", "web") if part not in doors]
-        kept = await bus.get("ledger", key)
-        if kept:
-            ledger.restore(kept)
+        books = Books(bus, ledger, key, others)
+        await books.take_up()
         if doors:
-            self.crew.start("ledger", keep_books(bus, ledger, key, others))
+            self.crew.start("ledger", books.run())
+            self._closing_last.append(books.close)
         return ledger
 
 
@@ -368,24 +368,6 @@ def external(settings: Settings) -> Addresses:
         nats=settings.engine.urls, mqtt=settings.mqtt.listen, websocket=settings.mqtt.websocket,
         hub_password=password, mirror_password=password,
     )  # fmt: skip
-
-
-async def keep_books(bus: NatsBus, ledger: Ledger, key: str, others: Sequence[str]) -> None:
-    """Write the ledger's counts to the bus now and then, so that a restart does not lose them; hear of the others'."""
-    last = b""
-    while True:
-        await asyncio.sleep(LEDGER_SECONDS)
-        with logged("hearing of other parts' books"), suppress(TryLater):
-            for other in others:
-                ledger.overhear(await bus.get("ledger", other) or b"{}")
-        books = ledger.dump()
-        if books != last:
-            with logged("keeping the books"):
-                try:
-                    await bus.put("ledger", key, books)
-                    last = books
-                except TryLater as error:
-                    log.debug("the books wait", error=error.detail)
 
 
 def load_instances(settings: Settings) -> dict[str, Instance]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -97,6 +98,22 @@ def test_a_stream_that_was_lost_goes_on_after_the_history_which_still_knows_each
     assert [json.loads(line)["id"] for line in told.stdout.splitlines()] == ["e1", "e2", "e3", "e4"]
     (health,) = hub.get("/v1/sources")["sources"]
     assert health["proof"] == "hub token"
+
+
+def test_a_clean_restart_keeps_every_count_of_a_source(start_hub: StartHub) -> None:
+    hub = start_hub('[sources.box]\nkind = "inbox"')
+    headers = {"content-type": "application/cloudevents+json", "authorization": f"Bearer {hub.token('publish:box')}"}
+    for number in range(5):
+        event = {"specversion": "1.0", "id": f"e{number}", "source": "https://x.example", "type": "example.thing.done"}
+        assert hub.post("/in/box", json.dumps(event).encode(), headers)[0] == 202
+    (before,) = hub.get("/v1/sources")["sources"]
+    hub.kill(signal.SIGTERM)
+    hub.start()
+    (after,) = hub.get("/v1/sources")["sources"]
+    assert before["verdicts"]["event"] == 5
+    assert [after[key] for key in ("verdicts", "last_event", "since")] == [
+        before[key] for key in ("verdicts", "last_event", "since")
+    ]
 
 
 def test_a_taken_port_names_the_setting_that_changes_it(start_hub: StartHub, tmp_path: Path) -> None:

@@ -60,6 +60,16 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     trouble: Trouble | None = None
 
 
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept of a source's books over a restart. since: when its counts began (None: written by a hub that did
+    not say)."""
+
+    verdicts: Mapping[str, int]
+    by_hour: Mapping[int, Mapping[str, int]]
+    last_event: datetime | None
+    since: datetime | None = None
+
+
 class Account:
     """The mutable books of one source."""
 
@@ -156,28 +166,33 @@ class Ledger:
     def dump(self) -> bytes:
         """The counts, to be kept over a restart."""
         return msgspec.json.encode(
-            {name: [dict(a.verdicts), a.by_hour, a.last_event] for name, a in self._accounts.items()}
+            {
+                name: Kept(dict(account.verdicts), account.by_hour, account.last_event, account.opening.since)
+                for name, account in self._accounts.items()
+            }
         )
 
     def restore(self, dumped: bytes) -> None:
         """Take up counts that `dump` wrote; sources that are gone are left out."""
         kept = _books.decode(dumped)
-        for name, (verdicts, hours, last_event) in kept.items():
+        for name, books in kept.items():
             account = self._accounts.get(name)
             if account is not None:
-                account.verdicts.update(verdicts)
-                account.by_hour = {hour: Counter(counts) for hour, counts in hours.items()}
-                account.last_event = last_event
+                account.verdicts.update(books.verdicts)
+                account.by_hour = {hour: Counter(counts) for hour, counts in books.by_hour.items()}
+                account.last_event = books.last_event
+                since = min(account.opening.since, books.since or account.opening.since)
+                account.opening = msgspec.structs.replace(account.opening, since=since)
 
     def overhear(self, dumped: bytes) -> None:
         """What another process of this hub wrote into its books: a source that speaks there is not silent here."""
-        for name, (_, _, last_event) in _books.decode(dumped).items():
+        for name, books in _books.decode(dumped).items():
             account = self._accounts.get(name)
-            if account is not None and last_event is not None:
-                account.last_event = max(last_event, account.last_event or last_event)
+            if account is not None and books.last_event is not None:
+                account.last_event = max(books.last_event, account.last_event or books.last_event)
 
 
-_books: Final = msgspec.json.Decoder(dict[str, tuple[dict[str, int], dict[int, dict[str, int]], datetime | None]])
+_books: Final = msgspec.json.Decoder(dict[str, Kept])
 
 
 @lru_cache(maxsize=1_024)
