@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from firehose import settings
-from firehose.app import load_instances, load_producers
+from firehose.checks import load_instances, load_producers
 from firehose.errors import Broken
 
 

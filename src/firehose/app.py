@@ -16,8 +16,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from firehose import logkeeping, recording
-from firehose import source as source_kinds
+from firehose import checks, logkeeping, recording
 from firehose.access.tokens import Tokens
 from firehose.bus import tls_front
 from firehose.bus.engine import LEAST_ROOM, Addresses, Engine, EngineSettings, check_free, has_room, running, unchanged
@@ -31,7 +30,6 @@ from firehose.delivery.runner import Ears
 from firehose.errors import Broken
 from firehose.history.open import open_store
 from firehose.history.reader import Reader
-from firehose.history.retention import age, rules
 from firehose.intake.books import Books
 from firehose.intake.connections import connections
 from firehose.intake.details import Details
@@ -42,11 +40,11 @@ from firehose.intake.inbound_nats import Requests
 from firehose.intake.instance import Instance
 from firehose.intake.ledger import Ledger
 from firehose.notify import office
-from firehose.plumbing import metrics
+from firehose.plumbing import folder, metrics
 from firehose.plumbing.child import Child
 from firehose.plumbing.clock import now
 from firehose.plumbing.tasks import Crew
-from firehose.settings import Settings, secret, secrets
+from firehose.settings import Settings
 from firehose.web.hub import Hub
 from firehose.web.server import Server
 
@@ -82,9 +80,13 @@ class App:
 
     async def _start(self) -> Hub | None:
         settings = self.settings
-        settings.data.mkdir(parents=True, exist_ok=True)
-        instances = load_instances(settings)
-        producers = load_producers(settings)
+        checks.check(settings, delivering="delivery" in self.parts)
+        folder.make(settings.data)
+        instances = checks.load_instances(settings)
+        for name, instance in instances.items():
+            if instance.shut:
+                log.warning(instance.shut, source=name)
+        producers = checks.load_producers(settings)
         if settings.doors.gerrit.listen:
             from firehose.ssh import gerrit as gerrit_door  # not at the top: the SSH library takes a second to import
 
@@ -103,7 +105,7 @@ class App:
         if self.engine is not None:
             self.engine.staging.ensure()  # a new stream has its folder now
         self._start_recorder(bus, reader, addresses)
-        logs = {name: found.settings for name, found in instances.items() if found.kind.name == "logs"}
+        logs = checks.log_sources(instances)
         self._start_logs(logs, addresses)
         if self.parts <= {"recorder", "logs"}:
             return None
@@ -207,13 +209,13 @@ class App:
         settings = self.settings
         if settings.engine.urls:
             return external(settings)
-        folder = settings.data / "engine"
-        if self.parts != set(PARTS) and (addresses := running(folder)) is not None:
-            self.crew.start("engine", unchanged(folder, addresses))
+        home = settings.data / "engine"
+        if self.parts != set(PARTS) and (addresses := running(home)) is not None:
+            self.crew.start("engine", unchanged(home, addresses))
             return addresses
         self.engine = Engine(
             EngineSettings(
-                folder=folder,
+                folder=home,
                 binary=settings.engine.binary,
                 nats=settings.engine.listen,
                 mqtt=settings.mqtt.listen,
@@ -246,9 +248,6 @@ class App:
         elif not self.apart:
             recording.start(self.crew, bus, reader, settings.data, settings.history)
         else:
-            if settings.history.keep:
-                rules(settings.history.keep, now())  # what is wrong with them is said here
-            age(settings.history.keep_dumps, "history.keep_dumps")
             job = recording.Job(
                 nats=addresses.nats, password=addresses.hub_password, data=str(settings.data),
                 history=settings.history, log=settings.hub.log, terminal=sys.stderr.isatty(),
@@ -268,7 +267,6 @@ class App:
         if "logs" not in self.parts or not sources:
             self._logs = True
             return
-        logkeeping.check(sources)
         job = logkeeping.Job(
             nats=addresses.nats, password=addresses.hub_password, data=str(settings.data), sources=sources,
             public_url=settings.public_url, log=settings.hub.log, terminal=sys.stderr.isatty(),
@@ -356,55 +354,11 @@ async def close_all(closing: list[Any]) -> None:
 
 def external(settings: Settings) -> Addresses:
     """Where engines that somebody else runs listen, and the hub's password there."""
-    with _of("engine"):
-        password = secret(settings.engine).decode()
-    if not password:
-        raise Broken(
-            "engine.urls needs engine.secret_file or engine.secret_env: the password that `firehose engine-config` "
-            "wrote into the servers' configuration",
-            code=2,
-        )
+    password = checks.engine_password(settings)
     return Addresses(
         nats=settings.engine.urls, mqtt=settings.mqtt.listen, websocket=settings.mqtt.websocket,
         hub_password=password, mirror_password=password,
     )  # fmt: skip
-
-
-def load_instances(settings: Settings) -> dict[str, Instance]:
-    """The sources of the settings, with their secrets read."""
-    found: dict[str, Instance] = {}
-    fed = {login.source for login in settings.mqtt.logins}
-    for name, own in settings.sources.items():
-        if own.audience:
-            raise Broken(f"sources.{name}.audience: private streams are not supported by this version", code=2)
-        with _of(f"sources.{name}"):
-            read = {name: secret(own, name) for name in secrets(own)}
-            keys = tuple(read[name] for name in ("secret", "old_secret") if read.get(name))
-            found[name] = Instance(name, source_kinds.load(own.kind), own, keys, login=name in fed)
-            if shut := found[name].shut:
-                log.warning(shut, source=name)
-    return found
-
-
-def load_producers(settings: Settings) -> tuple[Producer, ...]:
-    """The logins of the settings, with their passwords read."""
-    found: list[Producer] = []
-    for login in settings.mqtt.logins:
-        with _of(f"mqtt.logins: user {login.user!r}"):
-            password = secret(login).decode()
-        if not password:
-            raise Broken(f"mqtt.logins: user {login.user!r} needs secret_file or secret_env", code=2)
-        found.append(Producer(login.user, password, login.source, login.own_topics))
-    return tuple(found)
-
-
-@contextmanager
-def _of(where: str) -> Iterator[None]:
-    """An error in there is about this part of the settings."""
-    try:
-        yield
-    except Broken as error:
-        raise Broken(f"{where}: {error.detail}", code=error.code) from None
 
 
 @contextmanager

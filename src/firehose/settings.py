@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -23,13 +24,13 @@ from firehose.errors import Broken
 
 
 class Hub(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """name: shown on the pages. public_url: how readers reach the hub, for links ("" = from the listening address).
-    data: folder for everything the hub keeps. log: `debug`, `info`, `warning` or `error`."""
+    """name: shown on the pages. public_url: how readers reach the hub, `https://host…`, for links ("" = from the
+    listening address). data: folder for everything the hub keeps. log: what is told from which weight on."""
 
     name: str = "Firehose"
     public_url: str = ""
     data: str = "firehose-data"
-    log: str = "info"
+    log: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -219,6 +220,11 @@ def build(raw: dict[str, Any]) -> Settings:
     for name in settings.doors.gerrit.sources:
         if name not in declared:
             raise Broken(f"doors.gerrit.sources: there is no [sources.{name}]", code=2)
+    if settings.hub.public_url and not _is_url(settings.hub.public_url):
+        raise Broken(
+            f"hub.public_url: {settings.hub.public_url!r} is not the address of a hub, such as https://hub.example.org",
+            code=2,
+        )
     mail = settings.notify.mail
     if mail.url and "@" not in parseaddr(mail.sender)[1]:
         raise Broken("notify.mail.sender: it needs the address that notifications come from", code=2)
@@ -281,8 +287,27 @@ def _convert(raw: dict[str, Any], type_: type[Any], where: str) -> Any:
         return msgspec.convert(raw, type_, strict=False)
     except msgspec.ValidationError as error:
         text, _, path = str(error).partition(" - at `$")
-        place = ".".join(part for part in (where, path.rstrip("`").lstrip(".")) if part)
-        raise Broken(f"{place or 'settings'}: {text}", code=2) from None
+        inner = path.rstrip("`").lstrip(".")
+        place = ".".join(part for part in (where, inner) if part)
+        raise Broken(f"{place or 'settings'}: {text}{_choices(type_, inner)}", code=2) from None
+
+
+def _choices(type_: type[Any], path: str) -> str:
+    """What may stand at a path that takes some words only; "" for any other."""
+    found: Any = type_
+    for key in path.split("."):
+        found = get_type_hints(found).get(key) if isinstance(found, type) else None
+    return f"; known: {', '.join(map(str, get_args(found)))}" if get_origin(found) is Literal else ""
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    plain = not any(c.isspace() for c in text) and not parts.query and not parts.fragment
+    return parts.scheme in ("http", "https") and named and plain
 
 
 def _check_keys(raw: dict[str, Any], type_: type[Any], where: str) -> None:

@@ -15,6 +15,7 @@ from firehose.history.sqlite import SqliteStore
 from firehose.history.store import Store
 
 FILE = "history.db"
+_POSTGRES = ("postgresql", "postgres")
 
 
 class Address(Protocol):
@@ -34,23 +35,30 @@ class Address(Protocol):
 def open_store(settings: Address, data: Path, *, create: bool = True) -> Store:
     """The store that the settings name; without any, a file in the data folder. `create=False` wants it to be there
     already: else `Broken`."""
+    url = address(settings)
+    if not url:
+        return _file(data / FILE, create)
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        # As elsewhere: three slashes and a relative path, four and an absolute one.
+        return _file(Path(rest[1:]), create)
+    # Imported here, so that a hub on SQLite does not hold the driver in memory.
+    from firehose.history.postgres import PostgresStore
+
+    return PostgresStore(url)
+
+
+def address(settings: Address) -> str:
+    """`sqlite:///FILE`, `postgresql://…`, or "" for a file in the data folder; `Broken` for anything else."""
     url = settings.url
     if settings.url_env:
         url = os.environ.get(settings.url_env, "")
         if not url:
             raise Broken(f"history.url_env: the environment variable {settings.url_env} is not set", code=2)
-    if not url:
-        return _file(data / FILE, create)
     scheme, _, rest = url.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and rest != "/":
-        # As elsewhere: three slashes and a relative path, four and an absolute one.
-        return _file(Path(rest[1:]), create)
-    if scheme in ("postgresql", "postgres"):
-        # Imported here, so that a hub on SQLite does not hold the driver in memory.
-        from firehose.history.postgres import PostgresStore
-
-        return PostgresStore(url)
-    raise Broken("history.url is neither sqlite:///FILE nor postgresql://…", code=2)
+    if url and not (scheme == "sqlite" and rest.startswith("/") and rest != "/") and scheme not in _POSTGRES:
+        raise Broken("history.url is neither sqlite:///FILE nor postgresql://…", code=2)
+    return url
 
 
 def _file(path: Path, create: bool) -> Store:

@@ -98,15 +98,9 @@ def connections(instances: Mapping[str, Instance], hub: Parts, folder: Path, now
 
 def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
     """What can be asked again waits at the service while the stream is away, so it needs no spool."""
-    asked: Sequence[Request] = ()
-    if isinstance(hold, Poll):
-        asked = hold.requests("")
-    elif isinstance(hold, Inventory):
-        asked = hold.requests
-    elif isinstance(hold, JsonLines):
-        asked = (hold.request(""),)
-    places.check(instance.name, hold, asked)
-    urls = [request.url for request in asked]
+    first = places.asked(hold)
+    places.check(instance.name, hold, first)
+    urls = [request.url for request in first]
     limits = Limits(read=hold.silence) if isinstance(hold, JsonLines) else None
     fetch, client = fetcher(instance.settings, urls, limits)
     doors = _doors(instance, hub, None, fetch)

@@ -67,7 +67,7 @@ class Instance:
 
 def word(settings: Any, name: str) -> str:
     """A connection's secret, read again for each try. One that cannot be read now is no reason to end the hub (a file
-    that is being replaced): `TryLater`. At the start of the hub it is one, see `app.load_instances`."""
+    that is being replaced): `TryLater`. At the start of the hub it is one, see `checks.load_instances`."""
     try:
         return secret(settings, name).decode()
     except Broken as error:

@@ -7,17 +7,38 @@ In: what a source wants held. Out: nothing, or `Broken` with the address. It ask
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from firehose.errors import Broken
-from firehose.source import Hold, Mailbox, Queue, Request, SshLines, Znodes
+from firehose.source import Hold, Inventory, JsonLines, Mailbox, Poll, Queue, Request, SourceKind, SshLines, Znodes
 
 MAIL_PORTS: Final = {"implicit": 993, "starttls": 143, "none": 143}
 
 
-def check(name: str, hold: Hold | SshLines, asked: Sequence[Request] = ()) -> None:
-    """Every address of a source's connection. asked: the requests that it begins with."""
+def check_source(name: str, kind: SourceKind, settings: Any) -> None:
+    """Every address of the connection that a source's settings ask for, if they do."""
+    if kind.lines and (lines := kind.lines(settings)):
+        check(name, lines)
+    elif kind.holds and (hold := kind.holds(settings)):
+        check(name, hold, asked(hold))
+
+
+def asked(hold: Hold) -> Sequence[Request]:
+    """The requests that a connection begins with."""
+    match hold:
+        case Poll():
+            return list(hold.requests(""))
+        case Inventory():
+            return list(hold.requests)
+        case JsonLines():
+            return [hold.request("")]
+        case _:
+            return []
+
+
+def check(name: str, hold: Hold | SshLines, first: Sequence[Request] = ()) -> None:
+    """Every address of a source's connection. first: the requests that it begins with."""
     try:
         match hold:
             case SshLines():
@@ -30,7 +51,7 @@ def check(name: str, hold: Hold | SshLines, asked: Sequence[Request] = ()) -> No
                 for each in hold.hosts.partition("/")[0].split(","):
                     _host_port(each.strip())
             case _:
-                for request in asked:
+                for request in first:
                     _url(request.url, "http", "https")
     except Broken as error:
         raise Broken(f"sources.{name}: {error.detail}", code=2) from None

@@ -10,7 +10,7 @@ import uvloop
 
 from firehose.app import PARTS
 from firehose.ops.serving import serving, settings
-from firehose.plumbing import log
+from firehose.plumbing import folder, log
 from firehose.settings import Settings
 from firehose.simulator.demo import RATE, Demo, addresses
 
@@ -34,6 +34,7 @@ def demo(file: Path | None, data: str, rate: float, seed: int) -> None:
     here = data or os.environ.get("FIREHOSE_HUB__DATA", "firehose-demo")
     found = settings(file or Path(os.devnull), here)
     log.configure(found.hub.log)
+    folder.make(found.data)
     uvloop.run(_demo(found, Demo(found.data / "simulator", seed=seed), rate))
 
 

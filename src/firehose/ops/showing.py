@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,15 +33,26 @@ def settings(explain: bool, as_json: bool, file: Path | None, data: str) -> None
 
     \b
     Example: FIREHOSE_HTTP__LISTEN=0.0.0.0:80 firehose settings --explain
-    Exit code 2 when a setting is wrong; the text names the nearest right one.
+    Exit code 2 when a setting is wrong, as for firehose up; the text names the nearest right one.
     """
+    from firehose.checks import faults  # not at the top: it knows the whole hub, and every command imports this module
+
     merged, origins = load(file, os.environ, data=data)
-    rows = list(flat(merged))
     if as_json:
+        rows = flat(merged)
         click.echo(json.dumps({key: {"value": value, "origin": origin(key, origins)} for key, value in rows}))
-        return
+    else:
+        _print(merged, origins, explain)
+    found = list(faults(merged))
+    for fault in found:
+        click.echo(f"firehose: {fault.detail}", err=True)
+    if found:
+        sys.exit(2)
+
+
+def _print(merged: Settings, origins: Origins, explain: bool) -> None:
     section = ""
-    for key, value in rows:
+    for key, value in flat(merged):
         head = key.rpartition(".")[0]
         if head != section:
             section = head

@@ -14,11 +14,12 @@ import click
 import msgspec
 
 from firehose.access.tokens import Token, Tokens
-from firehose.errors import Refused
+from firehose.errors import Broken, Refused
 from firehose.ops.showing import data_option, settings_option
+from firehose.plumbing import folder
 from firehose.plumbing.clock import now
 from firehose.query import moments
-from firehose.settings import load
+from firehose.settings import Settings, load
 
 FILE = "access.sqlite"
 
@@ -45,7 +46,7 @@ def create(scopes: tuple[str, ...], expires: str, name: str, as_json: bool, file
     Example: TOKEN=$(firehose token create --scope publish:inbox --expires 90d | awk '{print $NF}')
     Exit codes: 0 made, 1 no such scope or time, 2 settings.
     """
-    tokens = opened(file, data)
+    tokens = Tokens(folder.make(settings(file, data).data) / FILE)
     text, made = tokens.create(scopes, name=name, expires=end(expires) if expires else None)
     if as_json:
         click.echo(msgspec.json.encode({**brief(made), "token": text}).decode())
@@ -63,11 +64,12 @@ def list_(as_json: bool, file: Path | None, data: str) -> None:
 
     \b
     Example: firehose token list --json
+    Exit codes: 0 fine, 2 settings, or there is no data folder.
     """
-    found = opened(file, data).all()
+    home = settings(file, data).data
+    found = opened(home).all()
     if not found:
-        folder = load(file, os.environ, data=data)[0].data
-        click.echo(f"no tokens in {folder}; firehose token create makes one", err=True)
+        click.echo(f"no tokens in {home}; firehose token create makes one", err=True)
     for known in found:
         if as_json:
             click.echo(msgspec.json.encode(brief(known)).decode())
@@ -87,18 +89,23 @@ def revoke(number: int, file: Path | None, data: str) -> None:
 
     \b
     Example: firehose token revoke 3
-    Exit codes: 0 revoked, 1 there is no such valid token.
+    Exit codes: 0 revoked, 1 there is no such valid token, 2 settings, or there is no data folder.
     """
-    if not opened(file, data).revoke(number):
+    if not opened(settings(file, data).data).revoke(number):
         raise Refused(f"there is no valid token {number}; firehose token list shows them")
     click.echo(f"token {number} is revoked")
 
 
-def opened(file: Path | None, data: str) -> Tokens:
-    """The tokens of the data folder that the settings name."""
-    folder = load(file, os.environ, data=data)[0].data
-    folder.mkdir(parents=True, exist_ok=True)
-    return Tokens(folder / FILE)
+def settings(file: Path | None, data: str) -> Settings:
+    """The merged settings."""
+    return load(file, os.environ, data=data)[0]
+
+
+def opened(home: Path) -> Tokens:
+    """The tokens of a data folder. `Broken` when it is not there: looking makes none."""
+    if not home.is_dir():
+        raise Broken(f"hub.data: there is no data folder {home}; --data or --settings says where it is", code=2)
+    return Tokens(home / FILE)
 
 
 def end(text: str) -> datetime:

@@ -1,0 +1,117 @@
+"""What must be right before a hub starts: `up`, `doctor` and `settings` refuse the same settings, with their names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from firehose.__main__ import main
+from firehose.app import App
+from firehose.checks import faults
+from firehose.errors import Broken
+from firehose.settings import load
+
+WRONG = [
+    ('[sinks.x]\nkind = "webhook"\nurl = "https://a.example"\nquery = "projcet:a"', "sinks.x: "),
+    ('[history]\nkeep = ["365x"]', "history.keep: '365x' is not"),
+    ('[history]\nkeep_dumps = "soon"', "history.keep_dumps: 'soon' is not"),
+    ('[history]\nurl = "mysql://x"', "history.url is neither"),
+    ('[history]\nurl_env = "NOPE"', "history.url_env: the environment variable NOPE"),
+    ('[sources.x]\nkind = "inbox"\naudience = "sec"', "sources.x.audience: "),
+    ("[engine]\nreplicas = 2", "engine.replicas: 2"),
+    ("[engine]\nreplicas = 3", "engine.replicas: 3 copies need as many servers"),
+    ('[engine]\nkind = "external"', "engine.kind: 'external' is neither"),
+    ('[engine]\nsync = "often"', "engine.sync: 'often' is neither"),
+    ('[engine]\nurls = ["nats://a:4222"]', "engine.urls needs engine.secret_file"),
+    ('[http]\nlisten = "foo"', "http.listen: 'foo' is not an address and a port"),
+    ('[mqtt]\nlisten = "127.0.0.1:99999"', "mqtt.listen: '127.0.0.1:99999' is not"),
+    ('[mqtt]\ntls_listen = "127.0.0.1:8883"\ntls_cert = "/no/file"', "mqtt.tls_cert, mqtt.tls_key: "),
+    ('[sources.x]\nkind = "mailinglist"\nimap = "a b:c:d"', "sources.x: 'a b:c:d' is not host or host:port"),
+    ('[sources.x]\nkind = "gerrit"\nssh = "x y"', "sources.x: ssh = 'x y' is not of the form"),
+    ('[sources.x]\nkind = "logs"\nlisten = "foo"', "sources.x.listen: 'foo' is not"),
+    ('[sources.x]\nkind = "github"\nsecret_env = "NOPE"', "sources.x: secret_env: the environment variable NOPE"),
+    ('[[mqtt.logins]]\nuser = "me"\nsource = "x"\n[sources.x]\nkind = "zuul"', "mqtt.logins: user 'me' needs"),
+    ('[sinks.x]\nkind = "webhook"\nurl = "https://a.example"\nsecret_env = "NOPE"', "sinks.x: secret_env: "),
+    ('[notify.mail]\nsecret_file = "/no/file"', "notify.mail: secret_file: cannot read /no/file"),
+    ('[doors.gerrit]\nlisten = "127.0.0.1:29418"', "doors.gerrit.readers is empty"),
+]
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "hub.toml"
+    hub = "" if "[hub]" in text else f'[hub]\ndata = "{folder / "data"}"\n'
+    file.write_text(hub + text)
+    return file
+
+
+def said(file: Path, *words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, [*words, "--settings", str(file)])
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize(("text", "named"), WRONG, ids=[named for _, named in WRONG])
+async def test_what_up_refuses_doctor_and_settings_refuse_too(tmp_path: Path, text: str, named: str) -> None:
+    file = written(tmp_path, text)
+    code, told = said(file, "doctor", "--json")
+    assert code == 1
+    assert [line for line in map(json.loads, told.splitlines()) if line["level"] == "wrong" and named in line["what"]]
+    code, told = said(file, "settings")
+    assert code == 2
+    assert named in told
+    assert "[history]" in told, "what is set is shown all the same"
+    with pytest.raises(Broken) as caught:
+        await App(load(file, {})[0]).start()
+    assert named in caught.value.detail
+    assert caught.value.code == 2
+    assert not (tmp_path / "data").exists(), "nothing was begun"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('[hub]\nlog = "loud"', "hub.log: Invalid enum value 'loud'; known: debug, info, warning, error"),
+        ('[hub]\npublic_url = "not a url"', "hub.public_url: 'not a url' is not the address of a hub"),
+        ('[hub]\npublic_url = "hub.example.org"', "hub.public_url: 'hub.example.org' is not"),
+        ('[hub]\npublic_url = "https://a.example/?x"', "hub.public_url: "),
+    ],
+)
+@pytest.mark.parametrize("command", [("up",), ("run", "web"), ("demo",), ("settings",), ("token", "list")], ids=str)
+def test_a_value_that_is_none_is_one_line(tmp_path: Path, command: tuple[str, ...], text: str, named: str) -> None:
+    code, told = said(written(tmp_path, text), *command)
+    assert code == 2
+    assert told.startswith(f"firehose: {named}")
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize("url", ["", "https://hub.example.org", "http://[::1]:8080/firehose/"])
+def test_addresses_of_a_hub(tmp_path: Path, url: str) -> None:
+    read, _ = load(written(tmp_path, f'[hub]\ndata = "{tmp_path}"\npublic_url = "{url}"'), {})
+    assert list(faults(read)) == []
+
+
+@pytest.mark.parametrize(
+    "command", [("up",), ("run", "web"), ("demo",), ("token", "create", "--scope", "admin"), ("token", "list"),
+                ("settings",), ("doctor",)], ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/foo"])
+def test_a_data_folder_that_cannot_be_one(tmp_path: Path, command: tuple[str, ...], place: str) -> None:
+    if place == "/proc/foo" and command[0] in ("settings", "doctor"):
+        pytest.skip("only who makes a folder there learns that it cannot")
+    (tmp_path / "file").touch()
+    file = written(tmp_path, "")
+    done = CliRunner().invoke(main, [*command, "--settings", str(file), "--data", str(tmp_path / place)])
+    assert done.exit_code in (1, 2, 4)
+    assert isinstance(done.exception, SystemExit)
+    assert "hub.data: " in done.output
+    assert str(tmp_path / place) in done.output
+
+
+@pytest.mark.parametrize("command", [("list",), ("revoke", "1")])
+def test_looking_for_tokens_makes_no_folder(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(main, ["token", *command, "--data", str(tmp_path / "typo")])
+    assert done.exit_code == 2
+    assert f"there is no data folder {tmp_path / 'typo'}" in done.output
+    assert not (tmp_path / "typo").exists()
