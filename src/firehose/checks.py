@@ -86,14 +86,14 @@ def engine(own: Engine) -> None:
     """What can be told of the engine before it starts."""
     if own.kind not in ("embedded", "external") or (own.kind == "external" and not own.urls):
         raise Broken(f"engine.kind: {own.kind!r} is neither embedded nor, with engine.urls, external", code=2)
-    if own.replicas not in (1, 3, 5):
-        raise Broken(f"engine.replicas: {own.replicas} copies of a stream cannot be kept, 1, 3 or 5 can", code=2)
     if own.replicas > 1 and not own.urls:
         raise Broken(
             f"engine.replicas: {own.replicas} copies need as many servers, and the embedded engine is one; "
             f"engine.urls names servers of your own",
             code=2,
         )
+    if own.replicas not in (1, 3, 5):
+        raise Broken(f"engine.replicas: {own.replicas} copies of a stream cannot be kept, 1, 3 or 5 can", code=2)
     if not _SYNC.fullmatch(own.sync):
         raise Broken(f"engine.sync: {own.sync!r} is neither `always` nor a duration such as `1s`", code=2)
 
