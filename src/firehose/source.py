@@ -319,7 +319,8 @@ class SourceKind:
     kinds: native kind -> normalised kinds, for the reference pages. ignored: native kind -> why.
     hidden: payload paths that never leave the hub (`a.b`, `*` for every item or member); the gate removes them.
     schemes: how its webhooks are verified; empty if it takes none. media: the content types that its webhooks may
-    have; JSON in any form always, `*/*` takes all.
+    have; JSON in any form always, `*/*` takes all. any_media: whether a request with these headers (lower-case names)
+    may have any content type or none, since they say by themselves what it is.
     guess: the headers that a sender would have given with a body that has none, from its shape or its file's name;
     {} when that is not clear. Only for `firehose explain`.
     also: other words for the settings that this folder serves, with the title of each (`gitea`: "Gitea"); `read`
@@ -345,6 +346,7 @@ class SourceKind:
     ignored: Mapping[str, str] = field(default_factory=dict)
     schemes: Sequence[Scheme] = ()
     media: Sequence[str] = ()
+    any_media: Callable[[Mapping[str, str]], bool] | None = None
     also: Mapping[str, str] = field(default_factory=dict)
     hidden: Sequence[str] = ()
     native_kind: Callable[[Delivery], str] | None = None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import paho.mqtt.publish
 import pytest
+from tests.journeys.reader import listening, search
 
 from firehose.testing import HubProcess, StartHub
 
@@ -80,6 +83,34 @@ def test_every_form_over_http_and_mqtt_becomes_the_same_events(hub: HubProcess) 
 
     status, told = hub.post("/in/deploys", json.dumps(event(1)).encode(), structured)
     assert (status, told["verdict"], told["sequence"]) == (200, "duplicate", f"{1:020d}")
+
+
+def test_data_of_any_media_type_leave_as_they_came_on_every_way_out(start_hub: StartHub) -> None:
+    hub = start_hub('[sources.box]\nkind = "inbox"')
+    bearer = {"authorization": f"Bearer {hub.token('publish:box')}"}
+    bodies = {"text/plain": b"as  it\ncame", "application/xml": b"<a/>", "image/png": b"\x89PNG\r\n", "": b"\xff\x00"}
+    with listening(hub, "events/box/#") as reader:
+        for number, (media, body) in enumerate(bodies.items(), 1):
+            about = {"specversion": "1.0", "id": f"b{number}", "source": "/x", "type": "example.thing.done"}
+            attributes = {f"ce-{name}": value for name, value in about.items()}
+            kind = {"content-type": media} if media else {}
+            answer = httpx.post(f"{hub.url}/in/box", content=body, headers=bearer | attributes | kind, trust_env=False)
+            assert (answer.status_code, answer.json()["verdict"]) == (202, "event")
+        heard = reader.wait(4)
+    events = search(hub, "source:box", 4)
+    streamed = httpx.get(
+        f"{hub.url}/v1/stream?since=earliest&until=seq:5", headers={"accept": "application/x-ndjson"}, trust_env=False
+    ).text.splitlines()
+    told = [line for line in map(json.loads, streamed) if "specversion" in line]
+    for event, live, line, (media, body) in zip(events, heard, told, bodies.items(), strict=True):
+        assert event["datacontenttype"] == (media or "application/octet-stream")
+        assert {"data": event.get("data"), "data_base64": event.get("data_base64")} == (
+            {"data": body.decode(), "data_base64": None} if body.isascii() else
+            {"data": None, "data_base64": base64.b64encode(body).decode()}
+        )  # fmt: skip
+        assert event == live == line
+        raw = httpx.get(f"{hub.url}/v1/events/{event['sequence']}?as=raw", trust_env=False)
+        assert raw.content == body
 
 
 def test_an_inbox_looks_like_what_it_speaks_for(hub: HubProcess) -> None:

@@ -248,6 +248,8 @@ def _content(instance: Instance, headers: dict[str, str], body: bytes) -> bytes:
             slug="bad-content-encoding",
             status=415,
         )
+    if instance.kind.any_media and instance.kind.any_media(headers):
+        return body
     media, _, parameters = headers.get("content-type", "application/json").partition(";")
     media = media.strip().lower()
     if "*/*" in instance.kind.media or media in instance.kind.media:

@@ -31,7 +31,7 @@ _PAYLOAD: Final = ("data", "data_base64")
 
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """One CloudEvent. `attributes` holds all of them as text, extensions included; `path` is where it stood in a
-    batch (`[2].`), for errors; `data` is the payload's bytes, b"null" when there is none."""
+    batch (`[2].`), for errors; `data` is the payload's bytes, JSON's `null` or nothing when there is none."""
 
     id: str
     source: str
@@ -45,7 +45,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_json(self) -> bool:
         """Whether the data are JSON."""
-        return self.contenttype.partition(";")[0].strip().endswith("json")
+        return _is_json(self.contenttype)
 
 
 def refuse(detail: str, field: str, slug: str = "bad-cloudevent") -> Refused:
@@ -55,7 +55,7 @@ def refuse(detail: str, field: str, slug: str = "bad-cloudevent") -> Refused:
 
 def incoming(delivery: Delivery) -> list[Incoming] | None:
     """The CloudEvents of a delivery; None when it is not one (plain JSON). `Refused` when it claims to be and fails."""
-    kind = delivery.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = _media(delivery.headers)
     if kind == BATCH:
         return _batch(delivery.body)
     if kind == STRUCTURED:
@@ -66,11 +66,31 @@ def incoming(delivery: Delivery) -> list[Incoming] | None:
             slug="bad-content-type",
             status=415,
         )
-    if "ce-specversion" in delivery.headers or "ce-id" in delivery.headers:
+    if is_binary(delivery.headers):
         return [_binary(delivery)]
     if kind in ("", "application/json", "text/json"):
         return _by_look(delivery.body)
     return None
+
+
+def is_binary(headers: Mapping[str, str]) -> bool:
+    """Whether headers make a request an event in binary mode, whose body is its data, of any media type."""
+    named = "ce-specversion" in headers or "ce-id" in headers
+    return named and not _media(headers).startswith("application/cloudevents")
+
+
+def _media(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _contenttype(text: str) -> str:
+    """A content type whose media type is in lower case; the parameters stay, their values may depend on case."""
+    media, semicolon, parameters = text.partition(";")
+    return media.strip().lower() + semicolon + parameters
+
+
+def _is_json(contenttype: str) -> bool:
+    return contenttype.partition(";")[0].endswith("json")
 
 
 def _by_look(body: bytes) -> list[Incoming] | None:
@@ -100,7 +120,7 @@ def _structured(body: bytes, path: str) -> Incoming:
     attributes = {name: _attribute(name, item, path) for name, item in value.fields() if name not in _PAYLOAD}
     if "data" in members and "data_base64" in members:
         raise refuse(f"{path}data and {path}data_base64 exclude each other", f"{path}data_base64")
-    contenttype = attributes.get("datacontenttype", "").lower() or "application/json"
+    contenttype = _contenttype(attributes.get("datacontenttype", "")) or "application/json"
     event = _event({name: text for name, text in attributes.items() if text}, path, contenttype)
     if "data_base64" in members:
         decoded = _decoded(value["data_base64"].text(), f"{path}data_base64")
@@ -120,13 +140,23 @@ def _binary(delivery: Delivery) -> Incoming:
     }
     for name in attributes:
         _check_name(name, f"ce-{name}")
-    contenttype = delivery.headers.get("content-type", "").lower() or "application/json"
+    contenttype = _contenttype(delivery.headers.get("content-type", "")) or _guess(delivery.body)
     event = _event(attributes, "ce-", contenttype)
     if not delivery.body:
         return event
     if event.is_json:
         wild.decode(delivery.body)
     return msgspec.structs.replace(event, data=delivery.body)
+
+
+def _guess(body: bytes) -> str:
+    """The content type of data that came without one: JSON, as CloudEvents have it, where it is."""
+    try:
+        if body:
+            wild.decode(body)
+    except Refused:
+        return "application/octet-stream"
+    return "application/json"
 
 
 def _event(attributes: Mapping[str, str], path: str, contenttype: str) -> Incoming:
@@ -148,6 +178,7 @@ def _event(attributes: Mapping[str, str], path: str, contenttype: str) -> Incomi
         attributes=attributes,
         time=_time(attributes.get("time", ""), f"{path}time"),
         contenttype=contenttype,
+        data=b"null" if _is_json(contenttype) else b"",
         path=path,
     )
 

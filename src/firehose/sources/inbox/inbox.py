@@ -18,7 +18,7 @@ from firehose import source, subject, wild
 from firehose.errors import Refused, UnknownKind
 from firehose.event import OUTCOMES, SEVERITIES, Event, line
 from firehose.sources.inbox import schemas
-from firehose.sources.inbox.cloudevent import LONGEST, Incoming, incoming, refuse
+from firehose.sources.inbox.cloudevent import LONGEST, Incoming, incoming, is_binary, refuse
 from firehose.sources.inbox.rules import FIELDS, Rule, Values, check, places
 
 _KIND: Final = re.compile(r"[a-z][a-z0-9_-]{0,40}\.[a-z][a-z0-9_-]{0,40}(\.[a-z0-9_-]{1,40})?")
@@ -171,5 +171,6 @@ SOURCE: Final = source.SourceKind(
     read=_READ,
     kinds=_KINDS,
     schemes=(source.Scheme("bearer"),),
+    any_media=is_binary,
     native_kind=native_kind,
 )

@@ -100,6 +100,12 @@ def test_a_binary_event_has_its_attributes_in_headers() -> None:
     assert event.data == b'{"service":  "atlas"}'
 
 
+def test_an_event_without_data_has_none_whatever_its_content_type() -> None:
+    event = sample("structured__deploy") | {"datacontenttype": "text/plain"}
+    del event["data"]
+    assert deliver(event, STRUCTURED)[0].data == b""
+
+
 def test_a_batch_is_several_events_of_any_content() -> None:
     first, note, core = deliver(sample("batch__one-of-each"), BATCH)
     assert first.kind == "deploy.started"
