@@ -159,3 +159,12 @@ def test_an_address_that_is_none_is_named(hub: str) -> None:
     assert told.exit_code == 2
     assert f"the hub's address {hub!r} is not http://host… or https://host…" in told.stderr
     assert ("did you mean http://" in told.stderr) == ("://" not in hub)
+
+
+@pytest.mark.parametrize("limit", ["0", "-5"])
+def test_a_search_for_no_events_is_a_usage_error(start: Start, limit: str) -> None:
+    hub = start(Answer((1,)))
+    told = CliRunner().invoke(main, ["search", "x", "--hub", hub.url, "--limit", limit])
+    assert told.exit_code == 2
+    assert "--limit" in told.stderr
+    assert hub.asked == []

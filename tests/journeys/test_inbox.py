@@ -11,8 +11,10 @@ from typing import Any
 import httpx
 import paho.mqtt.publish
 import pytest
+from click.testing import CliRunner
 from tests.journeys.reader import listening, search
 
+from firehose.__main__ import main
 from firehose.testing import HubProcess, StartHub
 
 SETTINGS = """
@@ -119,14 +121,18 @@ def test_an_inbox_looks_like_what_it_speaks_for(hub: HubProcess) -> None:
 
 
 def test_what_breaks_the_schema_is_refused_with_its_path_and_kept(hub: HubProcess) -> None:
-    headers = {
-        "authorization": f"Bearer {hub.token('publish:deploys')}", "content-type": "application/cloudevents+json"
-    }  # fmt: skip
+    token = hub.token("publish:deploys", "admin")
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/cloudevents+json"}
     status, problem = hub.post("/in/deploys", json.dumps(event(1, version=4)).encode(), headers)
     assert (status, problem["field"]) == (422, "data.version")
     assert problem["type"].endswith("/schema")
     assert problem["quarantine"] == 1
     assert "4 is not of type 'string'" in problem["detail"]
+    shown = CliRunner().invoke(main, ["quarantine", "show", "1", "--hub", hub.url, "--token", token])
+    kept = json.loads(shown.stdout)
+    assert (kept["number"], kept["field"], json.loads(kept["body"])) == (1, "data.version", event(1, version=4))
+    missing = CliRunner().invoke(main, ["quarantine", "show", "2", "--hub", hub.url, "--token", token])
+    assert missing.exit_code == 1
 
 
 @pytest.mark.parametrize("proof", ["", "Bearer made-up"])

@@ -76,7 +76,7 @@ def tail(topics: tuple[str, ...], query: str, params: dict[str, str], client: Cl
 @click.argument("query", default="")
 @filtered
 @click.option("--order", type=click.Choice(["asc", "desc"]), default="desc", show_default=True)
-@click.option("--limit", default=100, show_default=True, help="Most events.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Most events.")
 @connected
 @json_option
 def search(query: str, params: dict[str, str], order: str, limit: int, client: Client, as_json: bool) -> None:
@@ -134,6 +134,17 @@ def quarantine_list(client: Client, as_json: bool) -> None:
             click.echo(
                 f"{entry['number']:>8}  {entry['time']}  {entry['source']:12} {entry['cause']}: {entry['detail']}"
             )
+
+
+@quarantine.command("show")
+@click.argument("number", type=int)
+@connected
+def quarantine_show(number: int, client: Client) -> None:
+    """One delivery as it came, with what is wrong with it, as JSON.
+
+    Example: firehose quarantine show 12 --token "$TOKEN"
+    """
+    click.echo(json.dumps(client.get(f"/v1/quarantine/{number}"), indent=2, ensure_ascii=False))
 
 
 @quarantine.command("retry")
