@@ -105,7 +105,7 @@ class App:
         if self.engine is not None:
             self.engine.staging.ensure()  # a new stream has its folder now
         self._start_recorder(bus, reader, addresses)
-        logs = checks.log_sources(instances)
+        logs = checks.log_sources(settings)
         self._start_logs(logs, addresses)
         if self.parts <= {"recorder", "logs"}:
             return None

@@ -1,15 +1,17 @@
-"""What must be right before a hub starts: the same for `up`, `doctor` and `settings`.
+"""What must be right before a hub starts: the same for `up`, `run`, `demo` and `doctor`; for `settings` the values.
 
 In: settings. Out: faults, each a `Broken` that names the setting; and what start needs of the settings, with secrets
-read. It reads files and variables that the settings name, it writes nothing and asks nobody.
+read. It reads files and variables that the settings name, it writes nothing and asks nobody. `misfits` reads no
+secrets, so that settings can be judged where these are not.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from firehose import logkeeping
@@ -36,27 +38,50 @@ def check(settings: Settings, *, delivering: bool = True) -> None:
 
 
 def faults(settings: Settings, *, delivering: bool = True) -> Iterator[Broken]:
-    """All that is wrong. delivering: this process sends to the sinks, so it needs their secrets."""
-    for step in _steps(settings, delivering):
+    """All that keeps a hub from starting here. delivering: this process sends to the sinks, so it needs their
+    secrets."""
+    said: set[str] = set()
+    for fault in chain(misfits(settings), _wrong(_here(settings, delivering))):
+        if fault.detail not in said:
+            said.add(fault.detail)
+            yield fault
+
+
+def misfits(settings: Settings) -> Iterator[Broken]:
+    """What is wrong with the values alone, wherever a hub is to run with them."""
+    return _wrong(_values(settings))
+
+
+def _wrong(steps: Iterator[Callable[[], object]]) -> Iterator[Broken]:
+    for step in steps:
         try:
             step()
         except Broken as fault:
             yield fault
 
 
-def _steps(settings: Settings, delivering: bool) -> Iterator[Callable[[], object]]:
-    yield partial(folder.check, settings.data)
+def _values(settings: Settings) -> Iterator[Callable[[], object]]:
     yield from (partial(listener, setting, place) for setting, place in _listeners(settings))
-    yield partial(_tls, settings)
     yield partial(engine, settings.engine)
-    yield partial(engine_password, settings)
-    yield partial(address, settings.history)
     yield partial(rules, settings.history.keep, now())
     yield partial(age, settings.history.keep_dumps, "history.keep_dumps")
+    if not settings.history.url_env:
+        yield partial(address, settings.history)
     yield from (partial(_source, settings, name) for name in settings.sources)
+    yield partial(outlets, settings, now)
+
+
+def _here(settings: Settings, delivering: bool) -> Iterator[Callable[[], object]]:
+    """What is in the files and variables of this machine."""
+    yield partial(folder.check, settings.data)
+    yield partial(_tls, settings)
+    yield partial(engine_password, settings)
+    if settings.history.url_env:
+        yield partial(address, settings.history)
+    yield from (partial(_instance, settings, name) for name in settings.sources)
+    yield partial(logkeeping.check, log_sources(settings))
     yield partial(load_producers, settings)
     yield partial(_door, settings)
-    yield partial(outlets, settings, now)
     if delivering:
         owners = [(f"sinks.{name}", own) for name, own in settings.sinks.items()]
         owners += [("notify.mail", settings.notify.mail), ("notify.irc", settings.notify.irc)]
@@ -72,6 +97,8 @@ def _listeners(settings: Settings) -> Iterator[tuple[str, str]]:
         "engine.listen": settings.engine.listen,
         "doors.gerrit.listen": settings.doors.gerrit.listen,
     }
+    for name, own in log_sources(settings).items():
+        found |= {f"sources.{name}.{word}": getattr(own, word) for word in logkeeping.LISTENERS}
     yield from ((setting, place) for setting, place in found.items() if place)
 
 
@@ -130,15 +157,13 @@ def load_producers(settings: Settings) -> tuple[Producer, ...]:
     return tuple(found)
 
 
-def log_sources(instances: Mapping[str, Instance]) -> dict[str, Any]:
+def log_sources(settings: Settings) -> dict[str, Any]:
     """The settings of the sources that the log room serves."""
-    return {name: found.settings for name, found in instances.items() if found.kind.name == "logs"}
+    return {name: own for name, own in settings.sources.items() if source_kinds.load(own.kind).name == "logs"}
 
 
 def _instance(settings: Settings, name: str) -> Instance:
     own = settings.sources[name]
-    if own.audience:
-        raise Broken(f"sources.{name}.audience: private streams are not supported by this version", code=2)
     with _of(f"sources.{name}"):
         read = {each: secret(own, each) for each in secrets(own)}
         keys = tuple(read[each] for each in ("secret", "old_secret") if read.get(each))
@@ -149,9 +174,13 @@ def _instance(settings: Settings, name: str) -> Instance:
 
 
 def _source(settings: Settings, name: str) -> None:
-    found = _instance(settings, name)
-    places.check_source(name, found.kind, found.settings)
-    logkeeping.check(log_sources({name: found}))
+    own = settings.sources[name]
+    kind = source_kinds.load(own.kind)
+    if own.audience:
+        raise Broken(f"sources.{name}.audience: private streams are not supported by this version", code=2)
+    with _of(f"sources.{name}"):
+        _ = Instance(name, kind, own).shut
+    places.check_source(name, kind, own)
 
 
 def _tls(settings: Settings) -> None:

@@ -48,6 +48,8 @@ ASK_SECONDS: Final = 10.0
 AGAIN_SECONDS: Final = 2.0
 REPORT_SECONDS: Final = 5.0
 MODULE: Final = "firehose.logkeeping"
+LISTENERS: Final = ("listen", "syslog", "syslog_tls")
+"""The settings of a log source that are addresses to listen at."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +90,7 @@ def lines_subject(name: str) -> str:
 def check(sources: Mapping[str, Settings]) -> None:
     """`Broken` (2) names what is wrong with the settings of log sources, before anything is started."""
     for name, own in sources.items():
-        for word in ("listen", "syslog", "syslog_tls"):
+        for word in LISTENERS:
             if place := getattr(own, word):
                 split(place, f"sources.{name}.{word}")
         for network in own.allow:

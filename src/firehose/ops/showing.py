@@ -33,9 +33,10 @@ def settings(explain: bool, as_json: bool, file: Path | None, data: str) -> None
 
     \b
     Example: FIREHOSE_HTTP__LISTEN=0.0.0.0:80 firehose settings --explain
-    Exit code 2 when a setting is wrong, as for firehose up; the text names the nearest right one.
+    Exit code 2 when a setting is wrong; the text names the nearest right one. Secrets are not read here, so that
+    settings can be looked at where they are not; firehose doctor reads them.
     """
-    from firehose.checks import faults  # not at the top: it knows the whole hub, and every command imports this module
+    from firehose.checks import misfits  # not at the top: it knows the whole hub, and every command imports this module
 
     merged, origins = load(file, os.environ, data=data)
     if as_json:
@@ -43,7 +44,7 @@ def settings(explain: bool, as_json: bool, file: Path | None, data: str) -> None
         click.echo(json.dumps({key: {"value": value, "origin": origin(key, origins)} for key, value in rows}))
     else:
         _print(merged, origins, explain)
-    found = list(faults(merged))
+    found = list(misfits(merged))
     for fault in found:
         click.echo(f"firehose: {fault.detail}", err=True)
     if found:
