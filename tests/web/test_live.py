@@ -140,11 +140,30 @@ async def test_a_cursor_older_than_the_history_is_gone_and_the_floor_is_named(de
     assert [(message["event"], message["reason"]) for message in found] == [("error", "cursor-too-old")]
 
 
+async def test_a_stream_waits_for_a_since_that_is_still_to_come(desk: Desk) -> None:
+    begin = desk.hub.now()
+    live = written_at(begin - timedelta(seconds=2), begin - timedelta(seconds=1), begin, begin + timedelta(seconds=1))
+
+    async def write(_: Chunk) -> None:
+        return
+
+    wish = Wish(node=Everything(), after=0, encoding=Lines(), since=begin, most=1)
+    pump = Pump(replace(desk.hub, live=live), wish, Shared(), write)
+    await pump.run()
+    assert (pump.given, pump.cursor) == (1, 3)
+    async with sse(desk, "/v1/stream?since=9000-01-01") as early, sse(desk, "/v1/stream") as now:
+        await anext(early)
+        await desk.give("1")
+        assert await ids_of(now, 1) == ["1"]
+        assert desk.streams.delivered == 1
+
+
 PROBLEMS = [
     pytest.param("/v1/stream?colour=red", {}, 400, "unknown-parameter", id="unknown parameter"),
     pytest.param("/v1/stream?q=kind:", {}, 400, "bad-query", id="broken query"),
     pytest.param("/v1/stream/events/%23/x", {}, 400, "bad-parameter", id="filter that is none"),
     pytest.param("/v1/stream?cursor=99", {}, 409, "future-cursor", id="cursor of another hub"),
+    pytest.param("/v1/stream?since=seq:99", {}, 409, "future-cursor", id="sequence of another hub"),
     pytest.param("/v1/stream?cursor=x%0d%0aid:%201", {}, 400, "bad-parameter", id="line ends in a cursor"),
     pytest.param("/v1/stream", {"last-event-id": "0; x"}, 400, "bad-parameter", id="strange Last-Event-ID"),
     pytest.param("/v1/stream", {"accept": "image/png"}, 406, "not-acceptable", id="no such encoding"),

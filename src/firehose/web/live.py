@@ -1,9 +1,9 @@
 """`/v1/stream…`: live streams by server-sent events, NDJSON or WebSocket. Raw ASGI, for hundreds of readers.
 
 In: a request. Out: a stream that starts with `info` (the effective cursor), replays what the reader missed, and goes on
-live; or a problem. The same cursor resumes on all three: `Last-Event-ID` wins over `cursor=`, which wins over
-`since=`; without any the stream starts now. Topic filters stand in the path, separated by commas; a last segment
-`sse`, `json` or `ws` picks the encoding where no `Accept` header can.
+live; or a problem. The same cursor resumes on all three: `Last-Event-ID` wins over `cursor=`, which wins over `since=`;
+without any the stream starts now. A `since` that is still to come is waited for. Topic filters stand in the path,
+separated by commas; a last segment `sse`, `json` or `ws` picks the encoding where no `Accept` header can.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import suppress
+from datetime import datetime
 from itertools import count
 from typing import Final
 from urllib.parse import unquote
@@ -164,9 +165,8 @@ class Streams:
         form = asked.choice(given, "as", FORMS)
         resumed = header(scope, b"last-event-id").strip()
         node = both(params.topics(filters), request.node)
-        future = request.until.moment if request.until and request.until.moment else None
-        if future is not None and future <= hub.now():
-            future = None
+        now = hub.now()
+        until = ahead(request.until, now)
         window = await asked.window(request, hub)
         after = start(request, window, resumed, hub.live.head)
         await check(hub.reader, after)
@@ -175,8 +175,9 @@ class Streams:
             after=after,
             encoding=encoding,
             render=renderer(form),
-            before=0 if future else window.before,
-            until=future,
+            before=0 if until else window.before,
+            since=ahead(request.since, now) if request.cursor is None else None,
+            until=until,
             most=request.limit if any(name == "limit" and value for name, value in given) else 0,
             group=self._group(node),
         )
@@ -260,6 +261,11 @@ def negotiate(suffix: str, accept: str) -> Encoding:
     )  # fmt: skip
 
 
+def ahead(place: params.Place | None, now: datetime) -> datetime | None:
+    """A moment that is still to come: no sequence stands for it yet."""
+    return place.moment if place is not None and place.moment is not None and place.moment > now else None
+
+
 def start(request: params.Request, window: params.Window, resumed: str, head: int) -> int:
     """The cursor after which the stream starts. `Refused` when it lies ahead of the stream."""
     if resumed:
@@ -270,10 +276,11 @@ def start(request: params.Request, window: params.Window, resumed: str, head: in
         after = window.after
     else:
         return head
-    if after > head and (resumed or request.cursor is not None):
+    exact = resumed or request.cursor is not None
+    if after > head and (exact or (request.since is not None and request.since.sequence is not None)):
         raise Refused(
             f"the cursor {after:020d} is ahead of the stream, which is at {head:020d}; it comes from another hub, or "
             f"from before a loss",
-            slug="future-cursor", status=409, field="cursor", extra={"head": f"{head:020d}"},
+            slug="future-cursor", status=409, field="cursor" if exact else "since", extra={"head": f"{head:020d}"},
         )  # fmt: skip
     return min(after, head) if request.since is None else after

@@ -32,14 +32,15 @@ GOODBYE_SECONDS: Final = 1.0
 @dataclass(frozen=True)
 class Wish:
     """What a reader asked for. `after` is where it starts (exclusive), `before` the first sequence that it does not
-    want (0 open), `until` the moment at which it ends, `most` how many events at most (0 open). `group` is the same
-    number for the same query."""
+    want (0 open), `since` the moment at which it begins to want them, `until` the moment at which it ends, `most`
+    how many events at most (0 open). `group` is the same number for the same query."""
 
     node: Node
     after: int
     encoding: Encoding
     render: Render = envelope
     before: int = 0
+    since: datetime | None = None
     until: datetime | None = None
     most: int = 0
     group: int = 0
@@ -104,6 +105,8 @@ class Pump:
         wish = self.wish
         if wish.before and found and found[-1].sequence >= wish.before:
             found = [event for event in found if event.sequence < wish.before]
+        if wish.since and found and found[0].recorded < wish.since:
+            found = [event for event in found if event.recorded >= wish.since]
         late = self._late(found)
         if late:
             found = [event for event in found if event.sequence < late]
