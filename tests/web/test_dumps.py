@@ -24,6 +24,7 @@ async def test_what_the_list_names_can_be_taken_and_verified(desk: Desk, tmp_pat
     assert (dump["first"], dump["count"]) == (f"{1:020d}", 2)
     taken = await desk.http.get(f"/v1/dumps/{dump['name']}")
     assert hashlib.sha256(taken.content).hexdigest() == dump["sha256"]
+    assert taken.headers["etag"] == f'"{dump["sha256"]}"'
     assert "immutable" in taken.headers["cache-control"]
     (tmp_path / dump["name"]).write_bytes(taken.content)
     (tmp_path / "index.ndjson").write_bytes((await desk.http.get("/v1/dumps/index.ndjson")).content)

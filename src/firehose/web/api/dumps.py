@@ -10,6 +10,7 @@ import asyncio
 from typing import Any, Final
 
 from litestar import Request, Response, get
+from litestar.datastructures import ETag
 from litestar.params import FromPath
 from litestar.response import File
 
@@ -46,10 +47,11 @@ async def dump(request: Asked, hub: GivenHub, name: FromPath[str]) -> Response[b
     if name == INDEX:
         return Response(await asyncio.to_thread(kept.index), media_type="application/x-ndjson")
     path = kept.path(name)
-    if path is None:
+    entry = next((entry for entry in await asyncio.to_thread(kept.list) if entry.name == name), None)
+    if path is None or entry is None:
         raise Refused(f"there is no dump {name!r}; /v1/dumps lists them", slug="not-found", status=404)
     return File(
-        path, filename=name, media_type="application/zstd",
+        path, filename=name, media_type="application/zstd", etag=ETag(value=entry.sha256),
         headers={"cache-control": "public, max-age=31536000, immutable"},
     )  # fmt: skip
 
