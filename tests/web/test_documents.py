@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 
 import jsonschema
+import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from tests.web.conftest import Desk
+from tests.web.conftest import Desk, toy_event
 
 from firehose.query.params import NAMES
 from firehose.web.api import openapi
@@ -60,6 +61,36 @@ async def test_the_asyncapi_document_says_where_mqtt_is(desk: Desk) -> None:
         name = operation["channel"]["$ref"].removeprefix("#/channels/")
         (message,) = operation["messages"]
         assert message["$ref"].removeprefix(f"#/channels/{name}/messages/") in document["channels"][name]["messages"]
+
+
+async def test_what_an_address_answers_is_described(desk: Desk) -> None:
+    await desk.feed(msgspec.structs.replace(toy_event("1", b"hello"), datacontenttype="text/plain"))
+    await desk.feed(msgspec.structs.replace(toy_event("1"), source="https://other.example"))
+    assert await desk.hub.reader.wait(2, 10)
+    asked = [
+        ("GET", "/v1/events/{ref}", "/v1/events/1", "*/*"),
+        ("GET", "/v1/events/{ref}", "/v1/events/seq:1", "*/*"),
+        ("GET", "/v1/events/{ref}", "/v1/events/seq:1", "text/html"),
+        ("GET", "/v1/events/{ref}", "/v1/events/seq:1?as=raw", "*/*"),
+        ("GET", "/v1/events/{ref}", "/v1/events/seq:2?as=raw", "*/*"),
+        ("GET", "/v1/events", "/v1/events", "text/html"),
+        ("GET", "/v1/stream", "/v1/stream/ws", "*/*"),
+    ]
+    for method, path, address, accept in asked:
+        answer = await desk.http.request(method, address, headers={"accept": accept})
+        described = openapi.PATHS[path][method.lower()]["responses"][str(answer.status_code)]
+        if answer.content:
+            assert answer.headers["content-type"].partition(";")[0] in described["content"], address
+    assert {"405", "408"} <= set(openapi.PATHS["/in/{source}"]["post"]["responses"])
+
+
+async def test_the_asyncapi_document_names_every_channel(desk: Desk) -> None:
+    document = (await desk.http.get("/asyncapi.json")).json()
+    assert {channel["address"] for channel in document["channels"].values()} == {
+        "events/{source}/{noun}/{predicate}/{project}", "$meta/head", "$meta/sources", "$meta/sinks", "in/{source}",
+        "/v1/stream", "/v1/stream/{filters}",
+    }  # fmt: skip
+    assert len(document["operations"]) == len(document["channels"])
 
 
 async def test_the_asyncapi_document_fits_the_official_schema(desk: Desk) -> None:

@@ -26,6 +26,12 @@ _LEVELS: Final = {
     "predicate": "What happened to it: created, merged, finished.",
     "project": "The project, all further levels.",
 }
+_META: Final = {
+    "head": "The head cursor, retained",
+    "sources": "How the sources are, retained",
+    "sinks": "How the sinks are, retained",
+}
+"""What the mirror keeps below `$meta/`."""
 
 
 def document(name: str, addresses: Addresses) -> Entry:
@@ -33,6 +39,8 @@ def document(name: str, addresses: Addresses) -> Entry:
     servers = _servers(addresses)
     mqtt = [{"$ref": f"#/servers/{key}"} for key in servers if key != "http"]
     message = {"event": {"$ref": "#/components/messages/event"}}
+    over = {"servers": [{"$ref": "#/servers/http"}], "messages": message,
+            "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}}}  # fmt: skip
     channels: Entry = {
         "events": {
             "address": "events/{source}/{noun}/{predicate}/{project}",
@@ -42,18 +50,22 @@ def document(name: str, addresses: Addresses) -> Entry:
             "messages": message,
             "parameters": {key: {"description": words} for key, words in _LEVELS.items()},
         },
-        "head": {
-            "address": "$meta/head",
-            "title": "The head cursor, retained",
-            "servers": mqtt,
-            "messages": {"head": {"name": "head", "contentType": "application/json", "payload": {"type": "object"}}},
-        },
+        **{name: _retained(name, title, mqtt) for name, title in _META.items()},
         "stream": {
             "address": "/v1/stream",
             "title": "Events over server-sent events, NDJSON or WebSocket, from any cursor",
-            "servers": [{"$ref": "#/servers/http"}],
-            "messages": message,
-            "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
+            **over,
+        },
+        "filteredStream": {
+            "address": "/v1/stream/{filters}",
+            "title": "The same, of some topics",
+            **over,
+            "parameters": {
+                "filters": {
+                    "description": "MQTT topic filters, separated by commas; a last segment sse, "
+                    "json or ws picks the encoding."
+                }
+            },
         },
         "producers": {
             "address": "in/{source}",
@@ -71,12 +83,18 @@ def document(name: str, addresses: Addresses) -> Entry:
         "channels": channels,
         "operations": {
             "sendEvents": _operation("send", "events", "event"),
-            "sendHead": _operation("send", "head", "head"),
+            **{f"send{name.capitalize()}": _operation("send", name, name) for name in _META},
             "sendStream": _operation("send", "stream", "event"),
+            "sendFilteredStream": _operation("send", "filteredStream", "event"),
             "receiveDeliveries": _operation("receive", "producers", "delivery"),
         },
         "components": {"messages": {"event": _MESSAGE}, "schemas": {"Event": EVENT}},
     }
+
+
+def _retained(name: str, title: str, servers: list[dict[str, str]]) -> Entry:
+    message = {"name": name, "contentType": "application/json", "payload": {"type": "object"}}
+    return {"address": f"$meta/{name}", "title": title, "servers": servers, "messages": {name: message}}
 
 
 def _operation(action: str, channel: str, message: str) -> Entry:

@@ -77,22 +77,27 @@ def problems(*codes: int) -> dict[str, Entry]:
         401: "Nothing proves the sender, or no token.",
         403: "The signature or token does not fit.",
         404: "There is no such thing.",
+        405: "Not by this method; Allow names those that work.",
         406: "None of the encodings asked for.",
+        408: "The body was not here in time.",
         409: "The cursor is ahead of the stream, or the delivery is still unreadable.",
         410: "The cursor is older than the history; floor is the oldest that works.",
         413: "Over 1 MiB.",
         415: "Content type or encoding not taken.",
         422: "The payload cannot be read, it is in quarantine; or too much would have to be counted.",
+        426: "A WebSocket is needed here.",
         503: "Not now; Retry-After says when.",
     }
     ref = {"$ref": "#/components/schemas/Problem"}
     return {str(code): answer(words[code], "application/problem+json", schema=ref) for code in codes}
 
 
-def reading(summary: str, ok: Entry, parameters: list[Entry], *codes: int, tag: str = "read") -> Entry:
-    """A GET."""
+def reading(
+    summary: str, ok: Entry, parameters: list[Entry], *codes: int, tag: str = "read", other: Entry | None = None
+) -> Entry:
+    """A GET. `other`: its answers that are neither the usual one nor a problem."""
     return {"get": {"summary": summary, "tags": [tag], "parameters": parameters,
-                    "responses": {"200": ok, **problems(*codes)}}}  # fmt: skip
+                    "responses": {"200": ok, **(other or {}), **problems(*codes)}}}  # fmt: skip
 
 
 def admin(summary: str, parameters: list[Entry], *codes: int) -> Entry:
@@ -142,7 +147,7 @@ _STREAM: Final = reading(
      "headers": {"Firehose-Cursor": {"description": "After which cursor it starts.", "schema": {"type": "string"}}}},
     [*_COMMON, query("limit", "End after so many events.", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}),
      query("cursor", "Go on after this cursor."), _AS, _LAST_ID],
-    400, 406, 409, 410, 503, tag="stream",
+    400, 406, 409, 410, 426, 503, tag="stream",
 )  # fmt: skip
 _FILTERED: Final = {"get": {**_STREAM["get"], "parameters": [
     path("filters", "Topic filters, separated by commas; a last segment sse, json or ws picks the encoding."),
@@ -165,7 +170,7 @@ PATHS: Final[dict[str, Entry]] = {
                               schema={"$ref": "#/components/schemas/Receipt"}),
                 "200": answer("A duplicate (the first one's sequence), or ignored on purpose.", "application/json",
                               schema={"$ref": "#/components/schemas/Receipt"}),
-                **problems(400, 401, 403, 404, 413, 415, 422, 503),
+                **problems(400, 401, 403, 404, 405, 408, 413, 415, 422, 503),
             },
         },
         "get": reading("What this address takes.", answer("The source's way in.", "application/json"),
@@ -181,10 +186,17 @@ PATHS: Final[dict[str, Entry]] = {
         }},
         [*_COMMON, *_PAGING, _AS, choice("format", "Instead of an Accept header.", FORMATS),
          query("label", "What a badge says on its left.", {"type": "string"})], 400, 406, 503,
+        other={"303": answer("A browser is sent to the page that shows it.")},
     ),
     "/v1/events/{ref}": reading(
-        "One event.", answer("The event.", "application/cloudevents+json", schema=_EVENT),
+        "One event.",
+        {"description": "The event; with as=raw what the service sent, which is JSON, text, or anything.", "content": {
+            "application/cloudevents+json": {"schema": _EVENT}, "application/json": {}, "text/plain": {},
+            "application/octet-stream": {},
+        }},
         [path("ref", "Its sequence (20 digits or seq:123), or its id."), _AS], 400, 404,
+        other={"300": answer("Several events have this id: all, and the address of each.", "application/json"),
+               "303": answer("A browser is sent to the page that shows it.")},
     ),
     "/v1/details/{ref}": reading(
         "What is stored beside an event, such as each test of a run.", answer("The detail.", "application/json"),
