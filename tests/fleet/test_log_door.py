@@ -70,6 +70,8 @@ def test_production_lines_are_read_with_a_token_and_its_events_show_no_value(gro
     status, text = ground.read(path, **bearer)
     assert (status, "user 4711 of 192.0.2.7 was refused" in text) == (200, True)
     assert ground.read("/v1/logs/logs/99", **bearer)[0] == 404
+    assert ground.read("/v1/logs/logs?last=5", **bearer)[0] == 400
+    assert ground.read(f"{path}?contxt=5", **bearer)[0] == 400
     assert ground.read("/v1/logs/nothing")[0] == 404
 
 

@@ -46,6 +46,12 @@ async def test_what_another_site_makes_a_browser_send_is_refused(
 
 async def test_a_revoked_token_ends_its_sessions_at_once(stage: Stage, ada: httpx.AsyncClient) -> None:
     assert (await ada.get("/v1/notify")).json()["person"]["name"] == "ada"
+    assert [(await ada.get(f"/v1/notify/told?limit={limit}")).status_code for limit in (0, 1, 500, 501)] == [
+        400,
+        200,
+        200,
+        400,
+    ]
     (token,) = stage.tokens.all()
     stage.tokens.revoke(token.number)
     assert (await ada.get("/v1/notify")).status_code == 401

@@ -27,11 +27,11 @@ _LEVELS: Final = {
     "project": "The project, all further levels.",
 }
 _META: Final = {
-    "head": "The head cursor, retained",
-    "sources": "How the sources are, retained",
-    "sinks": "How the sinks are, retained",
+    "head": ("The head cursor, retained", "object"),
+    "sources": ("How the sources are, retained", "array"),
+    "sinks": ("How the sinks are, retained", "array"),
 }
-"""What the mirror keeps below `$meta/`."""
+"""What the mirror keeps below `$meta/`: title and JSON type."""
 
 
 def document(name: str, addresses: Addresses) -> Entry:
@@ -50,7 +50,7 @@ def document(name: str, addresses: Addresses) -> Entry:
             "messages": message,
             "parameters": {key: {"description": words} for key, words in _LEVELS.items()},
         },
-        **{name: _retained(name, title, mqtt) for name, title in _META.items()},
+        **{name: _retained(name, *words, mqtt) for name, words in _META.items()},
         "stream": {
             "address": "/v1/stream",
             "title": "Events over server-sent events, NDJSON or WebSocket, from any cursor",
@@ -92,8 +92,8 @@ def document(name: str, addresses: Addresses) -> Entry:
     }
 
 
-def _retained(name: str, title: str, servers: list[dict[str, str]]) -> Entry:
-    message = {"name": name, "contentType": "application/json", "payload": {"type": "object"}}
+def _retained(name: str, title: str, type_: str, servers: list[dict[str, str]]) -> Entry:
+    message = {"name": name, "contentType": "application/json", "payload": {"type": type_}}
     return {"address": f"$meta/{name}", "title": title, "servers": servers, "messages": {name: message}}
 
 
