@@ -44,14 +44,17 @@ async def test_what_another_site_makes_a_browser_send_is_refused(
     assert form.status_code == (303 if status == 201 else 403)
 
 
-async def test_a_revoked_token_ends_its_sessions_at_once(stage: Stage, ada: httpx.AsyncClient) -> None:
-    assert (await ada.get("/v1/notify")).json()["person"]["name"] == "ada"
+async def test_what_somebody_was_told_has_the_limits_of_every_list(ada: httpx.AsyncClient) -> None:
     assert [(await ada.get(f"/v1/notify/told?limit={limit}")).status_code for limit in (0, 1, 500, 501)] == [
         400,
         200,
         200,
         400,
     ]
+
+
+async def test_a_revoked_token_ends_its_sessions_at_once(stage: Stage, ada: httpx.AsyncClient) -> None:
+    assert (await ada.get("/v1/notify")).json()["person"]["name"] == "ada"
     (token,) = stage.tokens.all()
     stage.tokens.revoke(token.number)
     assert (await ada.get("/v1/notify")).status_code == 401
