@@ -90,7 +90,8 @@ class App:
         if settings.doors.gerrit.listen:
             from firehose.ssh import gerrit as gerrit_door  # not at the top: the SSH library takes a second to import
 
-            gerrit_door.keys(settings.doors.gerrit, settings.data)  # a mistake in them is told before anything starts
+            # A mistake in them is told before anything starts.
+            gerrit_door.keys(gerrit_door.narrowed(settings), settings.data)
         sinks = outlets(settings, now)
         addresses = await self._start_engine(producers)
         bus = NatsBus(await self._connect("hub", addresses), self._room)
@@ -157,10 +158,10 @@ class App:
         return self.hub
 
     async def _open_doors(self, bus: NatsBus, live: Live, reader: Reader) -> None:
-        settings = self.settings.doors.gerrit
-        if settings.listen:
+        if self.settings.doors.gerrit.listen:
             from firehose.ssh import gerrit as gerrit_door
 
+            settings = gerrit_door.narrowed(self.settings)
             keys = gerrit_door.keys(settings, self.settings.data)
             door = gerrit_door.Door(settings, keys, gerrit_door.Ground(bus, live, reader, now))
             await door.start()

@@ -98,7 +98,8 @@ class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class GerritDoor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """listen: where `gerrit stream-events` is served by SSH ("" = not at all). host_key_file: the server's private key
     ("" = one is made and kept in the data folder). readers: a name and its public key each, as in a .pub file; several
-    lines are several keys. sources: the Gerrits (names of `[sources.…]`) whose events are told (none = all).
+    lines are several keys. sources: the Gerrits (names of `[sources.…]`) whose events are told
+    (none = all sources of kind `gerrit`).
     replay_hours: how old what a reader missed may be. version: what `gerrit version` answers."""
 
     listen: str = ""

@@ -17,6 +17,7 @@ from firehose.bus.engine import free_port
 from firehose.testing import HubProcess, StartHub
 
 PATIENCE = 60
+KEY = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
 
 
 class Reader:
@@ -148,8 +149,9 @@ async def test_a_second_connection_with_a_key_takes_over_and_goes_on_where_the_f
     assert [number for number in await upto(second, 3) if number > 2] == [3]
 
 
-async def test_nobody_but_the_named_sources_speaks_for_a_gerrit(start_hub: StartHub, reader: Reader) -> None:
-    hub = await asyncio.to_thread(start_hub, settings(reader, sources='sources = ["gerrit"]'))
+@pytest.mark.parametrize("sources", ["", 'sources = ["gerrit"]'], ids=["by kind", "by name"])
+async def test_nobody_else_speaks_for_a_gerrit(sources: str, start_hub: StartHub, reader: Reader) -> None:
+    hub = await asyncio.to_thread(start_hub, settings(reader, sources=sources))
     stream = await reader.stream()
     await until_listening(hub)
     await forge(hub, event(1, "comment-added"))
@@ -206,13 +208,15 @@ async def test_keys_are_told_apart_and_others_stay_outside(start_hub: StartHub, 
     [
         ("", "readers is empty"),
         ('[doors.gerrit.readers]\nzuul = "ssh-rsa nonsense"', "doors.gerrit.readers.zuul"),
+        (f'[doors.gerrit.readers]\nzuul = "{KEY}"', "doors.gerrit.sources"),
         ('sources = ["gerit"]\n[doors.gerrit.readers]\nzuul = "x"', "doors.gerrit.sources"),
         ('host_key_file = "/nowhere"\n[doors.gerrit.readers]\nzuul = "x"', "host_key_file"),
     ],
-    ids=["no readers", "no key", "no such source", "no host key"],
+    ids=["no readers", "no key", "no Gerrit", "no such source", "no host key"],
 )
 def test_wrong_settings_are_named(tmp_path: Path, lines: str, words: str) -> None:
-    hub = HubProcess(tmp_path / "hub", f'[doors.gerrit]\nlisten = "127.0.0.1:{free_port()}"\n{lines}')
+    gerrit = "" if KEY in lines else '[sources.gerrit]\nkind = "gerrit"\nopen = true\n'
+    hub = HubProcess(tmp_path / "hub", f'{gerrit}[doors.gerrit]\nlisten = "127.0.0.1:{free_port()}"\n{lines}')
     with pytest.raises(AssertionError, match="the hub ended with 2"):
         hub.start()
     assert words in hub.tail()

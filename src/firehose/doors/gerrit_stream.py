@@ -30,11 +30,12 @@ class Told:
     untold: str = ""
 
 
-def wanted(sources: Sequence[str] = ()) -> Node:
-    """The query for what Gerrits said through these sources (names in the settings). By the topic, which the hub makes:
-    `type` and `source` are the sender's own words, and not everybody who may send to a hub may speak for a Gerrit."""
+def wanted(sources: Sequence[str]) -> Node:
+    """The query for what Gerrits said through these sources (names in the settings, at least one). By the topic, which
+    the hub makes: `type` and `source` are the sender's own words, and not everybody who may send to a hub may speak for
+    a Gerrit."""
     ours = Either(tuple(Filter(f"{ROOT}/{escape(name)}/#") for name in sources))
-    return both(Like("type", f"{TYPE}*"), *([ours] if sources else []))
+    return both(Like("type", f"{TYPE}*"), ours)
 
 
 def options(words: Sequence[str]) -> frozenset[str] | None:

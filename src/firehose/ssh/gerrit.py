@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncssh
+import msgspec
 import structlog
 
 from firehose.bus.contract import Bus
@@ -31,12 +32,13 @@ from firehose.history.replay import events
 from firehose.plumbing import metrics
 from firehose.plumbing.clock import monotonic
 from firehose.query.tree import Node
-from firehose.settings import GerritDoor
+from firehose.settings import GerritDoor, Settings
 from firehose.ssh.cursor import Place, oldest
 
 log = structlog.get_logger("doors")
 Process = asyncssh.SSHServerProcess[bytes]
 LOGIN_SECONDS: Final = 20
+KIND: Final = "gerrit"
 MOST_CONNECTIONS: Final = 100
 PROBE_SECONDS: Final = 15.0
 """Seconds without an event after which the line is asked whether it is alive."""
@@ -266,6 +268,17 @@ class _Login(asyncssh.SSHServer):
             return False
         self._connection.set_extra_info(reader=name)
         return True
+
+
+def narrowed(settings: Settings) -> GerritDoor:
+    """The door's settings with the sources whose events are told: those that it names, else all of kind `gerrit`.
+    `Broken` when there are none. Another hub passes on what it was sent by whomever, so it must be named."""
+    door = settings.doors.gerrit
+    sources = door.sources or tuple(name for name, own in settings.sources.items() if own.kind == KIND)
+    if not sources:
+        words = "there is no source of this kind here; name those whose events are told, such as another hub"
+        raise Broken(f"doors.gerrit.sources: {words}", code=2)
+    return msgspec.structs.replace(door, sources=sources)
 
 
 def keys(settings: GerritDoor, data: Path) -> Keys:
