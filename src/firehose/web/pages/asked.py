@@ -6,16 +6,20 @@ own scanner colours, so that what is coloured is what was understood.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from firehose.errors import Refused
+from firehose.query import params
 from firehose.query.explain import Segment, explain
 from firehose.query.ink import ink
 from firehose.query.parse import parse
-from firehose.query.tree import Node
+from firehose.query.terms import combine, parts
+from firehose.query.tree import Everything, Node, both
+from firehose.query.write import write
 
 COLOURS: Final = {
     "field": "q-f",
@@ -26,6 +30,8 @@ COLOURS: Final = {
     "paren": "q-off",
 }
 LONGEST: Final = 4_000
+NARROWING: Final = (*params.FILTERS, *params.NEGATED)
+"""Parameters of an address that say more than its query."""
 
 
 class Ink(msgspec.Struct, frozen=True):
@@ -54,15 +60,27 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     wrong: Wrong | None = None
 
 
-def ask(text: str, now: datetime) -> Asked:
-    """Read a query as it stands in the box."""
+def ask(text: str, now: datetime, also: Node | None = None) -> Asked:
+    """Read a query as it stands in the box. `also`: what is asked for besides; the explanation tells it, too."""
     text = " ".join(text.split("\n"))[:LONGEST]
     try:
         node = parse(text, now)
     except Refused as refused:
         wrong = _wrong(text, refused)
         return Asked(text=text, ink=colour(text, wrong), wrong=wrong)
-    return Asked(text=text, node=node, ink=colour(text, None), say=tuple(explain(node, now)))
+    said = explain(both(also or Everything(), node), now)
+    return Asked(text=text, node=node, ink=colour(text, None), say=tuple(said))
+
+
+def narrowed(given: Iterable[tuple[str, str]], now: datetime) -> Node:
+    """What the parameters besides the query ask for, the ticked facets."""
+    return params.read([pair for pair in given if pair[0] in NARROWING], now).node
+
+
+def whole(given: Sequence[tuple[str, str]], now: datetime) -> str:
+    """The query of an address with its other parameters as terms, as rooms take it that know only queries."""
+    text = params.read([pair for pair in given if pair[0] == "q"], now).text
+    return combine(text, now, add=[write(part) for part in parts(narrowed(given, now))])
 
 
 def colour(text: str, wrong: Wrong | None) -> tuple[Ink, ...]:

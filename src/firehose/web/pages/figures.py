@@ -30,13 +30,14 @@ STEPS: Final = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
     """The range that is looked at, from `first` (included) to `last`, the word of its button, and whether its times are
-    those of happening. `asked` is what the address says of it."""
+    those of happening. `asked` is what the address says of it; `cut`: the history has more before it."""
 
     first: datetime
     last: datetime
     word: str
     happened: bool
     asked: tuple[datetime | None, datetime | None]
+    cut: bool = True
 
     @property
     def node(self) -> Node:
@@ -48,7 +49,8 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):
-    """Events over the range: starts of the steps in epoch seconds, all and failed; `step` in seconds."""
+    """Events over the range: starts of the steps in epoch seconds, all and failed; `step` in seconds. `cut`: there is
+    more before the range."""
 
     per: str
     step: int
@@ -60,6 +62,13 @@ class Histogram(msgspec.Struct, frozen=True, kw_only=True):
     last: datetime
     top: int
     happened: bool
+    cut: bool
+
+    def of_day(self, day: datetime) -> int | None:
+        """How many of a day (UTC) are in the range; None where the bars are not of when things happened."""
+        begin = int(day.timestamp())
+        inside = [count for start, count in zip(self.starts, self.all, strict=True) if begin <= start < begin + 86_400]
+        return sum(inside) if self.happened and inside else None
 
     @property
     def total(self) -> int:
@@ -87,7 +96,7 @@ async def span_of(hub: Hub, asked: params.Request, now: datetime) -> Span:
     else:
         first, word = since, "" if until else _word(since, now)
     happened = await few(hub, first, last)
-    return Span(first=first, last=last, word=word, happened=happened, asked=(since, until))
+    return Span(first=first, last=last, word=word, happened=happened, asked=(since, until), cut=first > begin)
 
 
 async def few(hub: Hub, first: datetime, last: datetime) -> bool:
@@ -139,7 +148,7 @@ async def histogram(hub: Hub, node: Node, span: Span, now: datetime) -> Histogra
     return Histogram(
         per=word, step=int(step.total_seconds()), all=all_, bad=bad, spark=charts.spark(all_, bad, 84, label),
         starts=[int((begin + at * step).timestamp()) for at in range(bars)],
-        first=span.first, last=span.last, top=top, happened=span.happened,
+        first=span.first, last=span.last, top=top, happened=span.happened, cut=span.cut,
     )  # fmt: skip
 
 

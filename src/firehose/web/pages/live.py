@@ -18,7 +18,8 @@ from litestar.params import FromQuery
 
 from firehose.event import Recorded
 from firehose.query.match import predicate
-from firehose.query.tree import Everything, Node
+from firehose.query.terms import parts
+from firehose.query.tree import Everything, Is, Node, Not
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
 from firehose.web.pages import charts, families, figures, wording
@@ -104,8 +105,8 @@ async def rate_and_chips(hub: Hub, asked: Asked, node: Node) -> dict[str, Any]:
             all_[place] += count.count
             bad[place] += count.count if count.group == "failure" else 0
     label = f"Events a minute over the last hour, {min(all_):,} to {max(all_):,}, failures below"
-    # The minute that has just begun says nothing yet, the one before it does.
-    per_second = (all_[-1] + all_[-2]) / (60 + now.second)
+    # The mean of what the strip shows: the minute that has just begun is not over yet.
+    per_second = sum(all_) / (60 * (MINUTES - 1) + max(now.second, 1))
     counted = Counter({count.group: count.count for count in by_source})
     return {
         "chart": charts.spark(all_, bad, SPARK_HEIGHT, label),
@@ -124,15 +125,11 @@ def chips(hub: Hub, asked: Asked, counted: Counter[str]) -> list[Chip]:
     known = sources_of(hub)
     for source in counted:
         known.setdefault(source, "hub")
+    wanted = parts(asked.node or Everything())
     made: list[Chip] = []
     for family, title in families.TITLES.items():
         names = sorted(name for name, own in known.items() if own == family)
         if names:
-            on = not all(excluded(asked.text, name) for name in names)
+            on = not all(Not(Is("source", name)) in wanted for name in names)
             made.append(Chip(family, title, names, sum(counted[name] for name in names), on))
     return made
-
-
-def excluded(text: str, source: str) -> bool:
-    """Whether the query was told, by a chip, to leave a source out."""
-    return f"-source:{source}" in text.split()

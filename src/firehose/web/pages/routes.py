@@ -18,6 +18,7 @@ HANDLERS: Final[list[Any]] = [
     *notify.HANDLERS,
     *notify_links.HANDLERS,
     search.search,
+    small.combined,
     small.complete_query,
     small.pulse,
     small.query,

@@ -28,7 +28,7 @@ from firehose.web import asked as address
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
 from firehose.web.pages import charts, figures, wording
-from firehose.web.pages.asked import ask
+from firehose.web.pages.asked import Asked, ask, narrowed, whole
 from firehose.web.pages.families import family_of
 from firehose.web.pages.render import page, sources_of
 from firehose.web.pages.rows import MARKS, Row, rows
@@ -43,6 +43,8 @@ FACETS: Final = (
     ("actor", "Actor"),
 )
 FACET_SHOWN: Final = 6
+FACET_MOST: Final = 50
+"""How many further values of a facet wait behind a button."""
 Given = list[tuple[str, str]]
 
 
@@ -58,19 +60,21 @@ class Value(msgspec.Struct, frozen=True):
 
 
 class Facet(msgspec.Struct, frozen=True):
-    """A way to narrow down. `more` values are not shown."""
+    """A way to narrow down. `rest` waits behind a button; `more` values are not in the page at all."""
 
     name: str
     title: str
     values: list[Value]
+    rest: list[Value]
     more: int
 
 
 class Day(msgspec.Struct, frozen=True):
-    """Results of one day."""
+    """Results of one day on this page, and how many it has in all; None where that is not known."""
 
     day: datetime
     rows: list[Row]
+    total: int | None
 
 
 @get("/search", include_in_schema=False)
@@ -78,13 +82,13 @@ async def search(request: Request[Any, Any, Any], hub: GivenHub) -> Response[str
     """Search the history."""
     given = [pair for pair in address.pairs(request.scope["query_string"]) if pair[1]]
     now = hub.now()
-    box = ask(next((value for name, value in given if name == "q"), ""), now)
+    box, said = read(given, now)
     values: dict[str, Any] = {
         "asked": box, "given": given, "problem": None, "broken": False, "facets": [], "histogram": None, "days": [],
         "older": "", "newest": "", "took": 0, "ranges": figures.RANGES, "range": "", "partial": False,
         "feed": feed(given), "with_": lambda **changes: link(given, **changes), "order": "desc", "wider": 0, "shown": 0,
         "kept": [pair for pair in given if pair[0] in ("since", "until", "order")], "zoomed": False, "data": {},
-        "mark": escape, "help": HELP.items(),
+        "mark": escape, "help": HELP.items(), "whole": said,
     }  # fmt: skip
     if box.wrong is None:
         try:
@@ -98,6 +102,15 @@ async def search(request: Request[Any, Any, Any], hub: GivenHub) -> Response[str
             values["broken"] = True
     status = 400 if box.wrong or values["problem"] else 503 if values["broken"] else 200
     return page(hub, "search.html", "search", values, status=status)
+
+
+def read(given: Given, now: datetime) -> tuple[Asked, str]:
+    """The query as the box shows it, and with the ticked facets as terms of it, for links to other rooms."""
+    text = next((value for name, value in given if name == "q"), "")
+    try:
+        return ask(text, now, narrowed(given, now)), whole(given, now)
+    except Refused:
+        return ask(text, now), text
 
 
 async def results(hub: Hub, given: Given, now: datetime) -> dict[str, Any]:
@@ -117,7 +130,7 @@ async def results(hub: Hub, given: Given, now: datetime) -> dict[str, Any]:
     return {
         "facets": [one for one in facets if one.values],
         "histogram": histogram,
-        "days": by_day(listed),
+        "days": by_day(listed, histogram, limited=ask_.since is not None),
         "shown": len(listed),
         "older": f"/search?{urlencode([*base, ('cursor', wording.cursor20(found.cursor))])}" if found.cursor else "",
         "newest": f"/search?{urlencode(base)}" if ask_.cursor is not None else "",
@@ -155,9 +168,11 @@ async def facet(hub: Hub, name: str, title: str, given: Given, span: figures.Spa
     top = ordered[0].count if ordered else 0
     shown = [count for at, count in enumerate(ordered) if at < FACET_SHOWN or count.group in chosen]
     missing = [Count(value, 0) for value in chosen if value not in {count.group for count in shown}]
+    rest = [count for count in ordered[FACET_SHOWN:] if count.group not in chosen]
     families = sources_of(hub)
-    values = [
-        Value(
+
+    def value(count: Count) -> Value:
+        return Value(
             count.group,
             MARKS.get(count.group, ("", "", count.group))[2] if name == "outcome" else count.group,
             count.count,
@@ -165,20 +180,21 @@ async def facet(hub: Hub, name: str, title: str, given: Given, span: figures.Spa
             charts.percent(count.count, top),
             family_of(count.group, "", families) if name == "source" else "",
         )
-        for count in [*shown, *missing]
-        if count.group or name == "outcome"
-    ]
+
     # "No outcome" cannot be chosen by a parameter of its own, it stands there as a number.
-    return Facet(name, title, values, max(len(ordered) - len(shown), 0))
+    values = [value(count) for count in [*shown, *missing] if count.group or name == "outcome"]
+    folded = [value(count) for count in rest[:FACET_MOST]]
+    return Facet(name, title, values, folded, len(rest) - len(folded))
 
 
-def by_day(listed: list[Row]) -> list[Day]:
-    """Results under their days."""
+def by_day(listed: list[Row], histogram: figures.Histogram, *, limited: bool) -> list[Day]:
+    """Results under their days. `limited`: the range is asked for, so that nothing before it is among them."""
     days: list[Day] = []
     for one in listed:
         day = one.time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         if not days or days[-1].day != day:
-            days.append(Day(day, []))
+            whole_day = limited or day >= histogram.first or not histogram.cut
+            days.append(Day(day, [], histogram.of_day(day) if whole_day else None))
         days[-1].rows.append(one)
     return days
 

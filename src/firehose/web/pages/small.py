@@ -11,14 +11,17 @@ from functools import partial
 from typing import Any, Final
 
 import structlog
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.params import FromQuery
 
+from firehose.errors import Refused
 from firehose.query.complete import complete
+from firehose.query.terms import combine
 from firehose.query.tree import Everything
+from firehose.web import asked as address
 from firehose.web.given import GivenHub
 from firehose.web.pages import wording
-from firehose.web.pages.asked import LONGEST, ask
+from firehose.web.pages.asked import LONGEST, ask, narrowed
 from firehose.web.pages.known import known, lookup
 from firehose.web.pages.render import sources_of, troubled
 
@@ -43,9 +46,9 @@ ICONS: Final = {
 
 
 @get("/pages/query", include_in_schema=False)
-async def query(hub: GivenHub, q: FromQuery[str] = "") -> Response[dict[str, Any]]:
-    """How a query reads: coloured pieces, words, or what is wrong with it."""
-    asked = ask(q, hub.now())
+async def query(request: Request[Any, Any, Any], hub: GivenHub, q: FromQuery[str] = "") -> Response[dict[str, Any]]:
+    """How a query reads: coloured pieces, words, or what is wrong with it. Facets beside it are in the words."""
+    asked = ask(q, hub.now(), narrowed(address.pairs(request.scope["query_string"]), hub.now()))
     wrong = asked.wrong
     return Response(
         {
@@ -63,6 +66,20 @@ async def query(hub: GivenHub, q: FromQuery[str] = "") -> Response[dict[str, Any
         },
         headers=NO_STORE,
     )
+
+
+@get("/pages/combine", include_in_schema=False)
+async def combined(request: Request[Any, Any, Any], hub: GivenHub) -> Response[dict[str, str]]:
+    """The query `q` with the terms of every `add`, without those of every `drop`."""
+    given = address.pairs(request.scope["query_string"])
+    text = address.single(given, "q")[:LONGEST]
+    add, drop = ([value for name, value in given if name == wanted] for wanted in ("add", "drop"))
+    try:
+        found = combine(text, hub.now(), add=add, drop=drop)
+    except Refused:
+        # Where it leads, the page tells what is wrong with it.
+        found = " ".join([text, *add]).strip()
+    return Response({"q": found}, headers=NO_STORE)
 
 
 @get("/pages/pulse", include_in_schema=False)

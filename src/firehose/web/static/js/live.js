@@ -1,5 +1,5 @@
 // The Live page: the stream, the list, and everything that says how they are.
-import { $, $$, block, cursorHtml, esc, getHtml, icon, make, number, plural, session, shell, withQuery } from "./dom.js";
+import { $, $$, block, cursorHtml, esc, getHtml, getJson, icon, make, number, plural, session, shell, withQuery } from "./dom.js";
 import { Feed, HELD } from "./feed.js";
 import * as health from "./health.js";
 import { bind } from "./keys.js";
@@ -9,7 +9,7 @@ import { Picks } from "./picks.js";
 import { attach } from "./querybox.js";
 import { Stream } from "./stream.js";
 import { clock, clockTag, write } from "./times.js";
-import { copy, say } from "./toast.js";
+import { copy, say, toast } from "./toast.js";
 
 const KEEP = "live";
 const TOO_SOON = 2_000;
@@ -27,8 +27,9 @@ export function enter() {
   const undo = [];
   let unsaid = 0, unsaidBad = 0, lostTimer = 0, backTimer = 0;
 
-  const feed = new Feed({ list, scroller, bar: $("[data-newbar]"), changed: paused, arrived: row => { unsaid++; unsaidBad += row.state === "bad" ? 1 : 0; } });
+  // The list first: the feed folds rows away that belong to it.
   const rows = new List(list, inspect);
+  const feed = new Feed({ list, scroller, bar: $("[data-newbar]"), changed: paused, arrived: row => { unsaid++; unsaidBad += row.state === "bad" ? 1 : 0; } });
   seam();
 
   // ── The stream and its states ──────────────────────────────────────────
@@ -199,19 +200,24 @@ export function enter() {
   const turn = q => { keep(); window.dispatchEvent(new CustomEvent("turn", { detail: withQuery("/", q) })); };
   const picks = new Picks(list, href => { keep(); location.href = href; });
   const box = attach($("form[data-query]"), { submit: turn });
-  const narrow = term => { const has = box.value.split(/\s+/).includes(term); turn(has ? box.value : `${box.value} ${term}`.trim()); };
+  // What a term does to a query the parser knows: AND binds closer than OR, quotes hold blanks.
+  const change = async terms => {
+    const params = new URLSearchParams(terms.filter(([, term]) => term));
+    params.set("q", box.value);
+    try { turn((await getJson(`/pages/combine?${params}`)).q); } catch (error) { toast("The query is not changed", error.message, { state: "bad", mark: "o-bad" }); }
+  };
+  const narrow = term => change([["add", term]]);
   $("[data-chips]").addEventListener("click", event => {
     const chip = event.target.closest(".chip");
     if (!chip) return;
     const chips = $$(".chip", chip.parentElement), terms = other => other.dataset.sources.split(" ").map(name => `-source:${name}`);
-    const own = new Set(chips.flatMap(terms)), rest = box.value.split(/\s+/).filter(term => term && !own.has(term));
     const off = new Set(chips.filter(other => other.getAttribute("aria-pressed") === "false"));
     if (event.altKey) {
       const alone = off.size === chips.length - 1 && !off.has(chip);
       off.clear();
       if (!alone) chips.filter(other => other !== chip).forEach(other => off.add(other));
     } else if (off.has(chip)) off.delete(chip); else off.add(chip);
-    turn([...rest, ...[...off].flatMap(terms)].join(" "));
+    change(chips.flatMap(other => terms(other).map(term => [off.has(other) ? "add" : "drop", term])));
   }, { signal });
   const rateTimer = setInterval(async () => {
     if (document.hidden) return;

@@ -1,6 +1,9 @@
 // The query box: the parser's colours under the text, its explanation, its errors with their place, completions.
 import { $, debounce, esc, getJson, icon, make, query } from "./dom.js";
 
+const FACETS = ["topic", "source", "kind", "type", "project", "actor", "subject", "outcome", "severity"];
+const NARROWING = new Set(FACETS.flatMap(name => [name, `not_${name}`]));
+
 export function attach(form, { submit, say = $("[data-say]") } = {}) {
   const input = $("input[name=q]", form), ink = $(".ink", form), list = $(".complete", form), error = $(".query-err", form);
   const stop = new AbortController(), { signal } = stop;
@@ -9,16 +12,21 @@ export function attach(form, { submit, say = $("[data-say]") } = {}) {
   const follow = () => { ink.style.transform = `translateX(${-input.scrollLeft}px)`; };
   const plain = () => { ink.textContent = input.value; follow(); };
 
+  // Facets that are ticked: hidden fields of the same form.
+  const beside = () => [...new FormData(form)].filter(([name]) => NARROWING.has(name));
+
   async function read(show) {
     // A reading that shows errors is not overtaken by one that does not, which was still waiting to be asked.
     if (show) { soon.cancel(); settled.cancel(); }
     const mine = ++asked, text = input.value;
     let answer;
-    try { answer = await getJson(`/pages/query?${query(text)}`, { signal }); } catch { return null; }
+    try { answer = await getJson(`/pages/query?${query(text, beside())}`, { signal }); } catch { return null; }
     if (mine !== asked || input.value !== text) return answer;
     ink.replaceChildren(make(answer.ink.map(([piece, colour]) => `<span class="${colour}">${esc(piece)}</span>`).join("")));
     follow();
     if (!answer.wrong || show) complain(answer.wrong);
+    // The sentence of another query says nothing of this one.
+    if (say && answer.wrong && show) say.replaceChildren();
     if (say && !answer.wrong) say.innerHTML = answer.say.map(([piece, strong]) => strong ? `<b>${esc(piece)}</b>` : esc(piece)).join("");
     return answer;
   }
@@ -26,6 +34,7 @@ export function attach(form, { submit, say = $("[data-say]") } = {}) {
   function complain(wrong) {
     form.toggleAttribute("data-state", false);
     error.hidden = !wrong;
+    error.closest(".field")?.removeAttribute("data-state");
     if (!wrong) { input.removeAttribute("aria-invalid"); input.removeAttribute("aria-describedby"); error.replaceChildren(); return; }
     form.dataset.state = "error";
     input.setAttribute("aria-invalid", "true");

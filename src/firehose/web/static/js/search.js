@@ -8,6 +8,8 @@ import { attach } from "./querybox.js";
 import { clock, dayMonth } from "./times.js";
 import { copy } from "./toast.js";
 
+// Kept from one address of the page to the next: whether the facets are shown where they fold, and the last one used.
+let unfolded = false, ticked = "";
 
 export function enter() {
   const undo = [], stop = new AbortController(), { signal } = stop;
@@ -18,7 +20,13 @@ export function enter() {
   const box = attach($("form[data-query]"), { submit: q => { const params = new URLSearchParams(location.search); params.delete("cursor"); if (q) params.set("q", q); else params.delete("q"); turn(`/search?${params}`); } });
   const picks = list && new Picks(list, turn);
   const facets = $("[data-facets]");
-  facets?.addEventListener("click", () => facets.setAttribute("aria-expanded", String(facets.getAttribute("aria-expanded") !== "true")), { signal });
+  const unfold = open => { unfolded = open; facets.setAttribute("aria-expanded", String(open)); };
+  facets?.addEventListener("click", () => unfold(!unfolded), { signal });
+  facets?.form.addEventListener("change", event => { ticked = event.target.id; }, { signal });
+  if (facets) unfold(unfolded);
+  // Folded, or behind "more", the ticked value could not keep the focus when the page was written again.
+  if (facets && ticked && document.activeElement === document.body) document.getElementById(ticked)?.focus();
+  ticked = "";
 
   const boot = block("boot"), plot = $("[data-plot]");
   if (plot && boot.starts?.length) undo.push(chart(plot, boot, (since, until) => {
