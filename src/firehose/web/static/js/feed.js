@@ -156,11 +156,15 @@ export class Feed {
     this.#calm(busy);
     // A tint on every row would be no sign of anything, and paint the whole list for two seconds.
     const html = this.#grouped(all, busy ? "" : classes, busy);
-    const top = this.list.firstElementChild;
     this.list.prepend(make(html));
     $("[data-quiet]")?.remove();
-    if (!top) this.list.firstElementChild?.setAttribute("tabindex", "0");
     this.#trim();
+    this.#keepStop();
+  }
+
+  /** The list stays one stop of the Tab key when the row that was it has left. */
+  #keepStop() {
+    if (!$('.ev[tabindex="0"]', this.list)) $(".ev", this.list)?.setAttribute("tabindex", "0");
   }
 
   /** Newest first; when busy, events of one cause within 30 s share a row, or join the row they have. */
@@ -207,7 +211,7 @@ export class Feed {
     if (!batch) return false;
     const button = $(".exp", element), open = button.getAttribute("aria-expanded") === "true";
     button.setAttribute("aria-expanded", String(!open));
-    if (open) this.#close(element);
+    if (open) { this.#close(element); this.#keepStop(); }
     else { element.after(batch.folded?.cloneNode(true) || make(batch.rows.map(row => rowHtml(row, " child")).join(""))); write(this.list); }
     return true;
   }
@@ -238,7 +242,7 @@ export class Feed {
     while (children[keep]?.classList.contains("child")) keep++; // an open batch stays whole
     if (children.length <= keep) return;
     const leaving = [...children].slice(keep);
-    for (const row of leaving) row.remove();
+    for (const row of leaving) { row.remove(); if (row.dataset.seq) row.tabIndex = -1; }
     this.parked.unshift(...leaving);
     if (!this.busy) this.unpark();
     const gone = this.parked.splice(Math.max(0, CAP - children.length)); // oldest last

@@ -5,6 +5,8 @@ export class List {
   /** `selected(row, {by})` when another row is looked at, null when none is. */
   constructor(list, selected = () => {}) {
     this.list = list;
+    // The row is the stop; without scripts its link is.
+    for (const link of $$(".ev .sum a", list)) link.tabIndex = -1;
     this.selected = selected;
     this.stop = new AbortController();
     const { signal } = this.stop;

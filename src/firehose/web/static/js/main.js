@@ -85,8 +85,11 @@ window.addEventListener("popstate", () => { if (page === "live" || page === "sea
 export async function turn(href) {
   close();
   close = () => {};
+  delete document.documentElement.dataset.ready;
   await htmx.ajax("GET", href, { target: "#main", select: "#main", swap: "outerHTML" });
   history.pushState({}, "", href);
+  // htmx gives the focus back to what has an id and is still there; without such a thing it stays in the page.
+  if (document.activeElement === document.body) $("#main").focus({ preventScroll: true });
   views.draw();
 }
 window.addEventListener("turn", event => turn(event.detail));

@@ -32,7 +32,7 @@ const data = row => `data-seq="${row.sequence}" data-source="${esc(row.source)}"
 function line(row, classes, summary) {
   return `<li class="ev${row.state === "bad" ? " bad" : ""}${classes}" tabindex="-1" ${data(row)}>${time(row)}${outcome(row)}${family(row)}<span class="kind" title="${esc(row.kind)}"><i>${esc(row.noun)}.</i>${esc(row.predicate)}</span><span class="proj" title="${esc(row.project)}"><i>${esc(row.group)}</i>${esc(row.name)}</span><span class="sum">${summary}</span><span class="who" title="${esc(row.actor)}">${esc(row.actor)}</span></li>`;
 }
-export const rowHtml = (row, classes = "") => line(row, classes, `<a href="/events/${row.sequence}">${esc(row.summary)}</a>`);
+export const rowHtml = (row, classes = "") => line(row, classes, `<a href="/events/${row.sequence}" tabindex="-1">${esc(row.summary)}</a>`);
 
 const MANY = { taskrun: "jobs", pipelinerun: "pipelines", environment: "nodes", change: "changes", ticket: "tickets", comment: "comments", artifact: "artifacts", service: "services" };
 const MOST_MARKS = 40;

@@ -5,8 +5,20 @@ import { toast } from "./toast.js";
 
 const KEEP = "admin-token";
 
+/** A button that was disabled, or is gone, has lost the focus; nobody who moved on is called back. */
+function stay(place) {
+  if (document.activeElement === document.body && place?.isConnected) place.focus({ preventScroll: true });
+}
+/** Take an entry out of its list; who stood in it goes on at the next one, after the last at the heading. */
+function leave(item, heading) {
+  const next = item.nextElementSibling || item.previousElementSibling;
+  item.remove();
+  stay(next ? $("[data-do]", next) : heading);
+}
+
 export function enter() {
   const box = $("[data-q-box]"), asking = box.innerHTML, all = $("[data-q-all]"), fact = $("[data-q-fact]"), written = fact.textContent;
+  let left = 0, more = false;
   const call = (path, method = "GET") => getJson(`/v1/quarantine${path}`, { method, headers: { Authorization: `Bearer ${session.get(KEEP, "")}` } });
 
   function ask(wrong) {
@@ -17,9 +29,10 @@ export function enter() {
     if (wrong) {
       field.setAttribute("aria-invalid", "true");
       field.setAttribute("aria-describedby", "token-wrong");
-      field.after(make(`<p class="wrong" id="token-wrong" role="alert">${icon("o-bad")}${esc(wrong)}</p>`));
+      field.closest(".row").after(make(`<p class="wrong" id="token-wrong" role="alert">${icon("o-bad")}${esc(wrong)}</p>`));
+      field.focus();
     }
-    form.addEventListener("submit", event => { event.preventDefault(); session.set(KEEP, field.value.trim()); load(); deadLetters.again?.(); });
+    form.addEventListener("submit", event => { event.preventDefault(); session.set(KEEP, field.value.trim()); load().then(() => stay($("#qh"))); deadLetters.again?.(); });
   }
 
   async function load() {
@@ -30,10 +43,13 @@ export function enter() {
     }
     const { entries } = answer;
     all.hidden = !entries.length;
-    fact.textContent = entries.length ? `${plural(entries.length, "delivery", "deliveries")}${answer.before ? " and more" : ""}. Kept until somebody decides.` : "Empty.";
+    left = entries.length;
+    more = Boolean(answer.before);
+    tell();
     if (!entries.length) { box.innerHTML = `<div class="empty">${icon("check")}<h3>Nothing is in quarantine</h3><p>Deliveries that nobody can read are kept here until somebody decides.</p></div>`; return; }
     box.innerHTML = `<ul class="list">${entries.map(row).join("")}</ul>`;
   }
+  const tell = () => { fact.textContent = left ? `${plural(left, "delivery", "deliveries")}${more ? " and more" : ""}. Kept until somebody decides.` : "Empty."; };
   const row = entry => `<li data-entry="${entry.number}"><div class="row wrap"><span class="fam" data-f="${shell.families[entry.source] || "hub"}">${icon(shell.families[entry.source] || "hub")}<span class="lbl">${esc(entry.source)}</span></span><span class="badge" data-o="warn">${esc(entry.cause)}</span><span class="dimmer small nowrap">${agoTag(new Date(entry.time))}</span><span class="row tight grow spread"><span></span><span class="row tight"><button class="btn s quiet" type="button" data-do="look" aria-expanded="false">${icon("eye")}Look</button><button class="btn s" type="button" data-do="retry">${icon("redo")}Try again</button><button class="btn s danger" type="button" data-do="discard">Discard…</button></span></span></div><p class="small dim">${esc(entry.detail)}</p></li>`;
 
   async function act(item, what, button) {
@@ -51,7 +67,9 @@ export function enter() {
     }
     if (what === "discard" && button.dataset.sure === undefined) { button.dataset.sure = ""; button.textContent = "Discard it for good"; return; }
     const answer = await call(`/${entry}/${what}`, "POST");
-    item.remove();
+    left--;
+    tell();
+    leave(item, $("#qh"));
     toast(what === "retry" ? "Read this time" : "Discarded", answer.sequence ? `It is event ${answer.sequence}` : "");
     if (!$("[data-entry]", box)) load();
   }
@@ -63,7 +81,7 @@ export function enter() {
         item.append(make(`<p class="wrong small again" role="alert">Still not: ${esc(error.message)}</p>`));
       }
       return false;
-    } finally { button.disabled = false; }
+    } finally { button.disabled = false; stay(button); }
   }
   const clicked = event => {
     const button = event.target.closest("[data-do]");
@@ -97,6 +115,8 @@ function deadLetters() {
   const box = $("[data-d-box]"), all = $("[data-d-all]"), fact = $("[data-d-fact]");
   if (!box) return { load() {}, close() {} };
   const call = (path, method = "GET") => getJson(`/v1/deadletters${path}`, { method, headers: { Authorization: `Bearer ${session.get(KEEP, "")}` } });
+  let left = 0, more = false;
+  const tell = () => { fact.textContent = left ? `${plural(left, "message")}${more ? " and more" : ""}. Kept until somebody decides.` : "None."; };
   const row = entry => `<li data-letter="${entry.number}"><div class="row wrap"><b>${esc(entry.sink)}</b><span class="badge" data-o="bad">${esc(plural(entry.failures, "try", "tries"))}</span><span class="dimmer small nowrap">${agoTag(new Date(entry.time))}</span><a class="cut grow" href="/events/${BigInt(entry.sequence)}">${esc(entry.summary || entry.subject || `event ${BigInt(entry.sequence)}`)}</a><span class="row tight"><button class="btn s" type="button" data-do="replay">${icon("redo")}Send again</button><button class="btn s danger" type="button" data-do="discard">Discard…</button></span></div><p class="small dim">${esc(entry.error)}</p></li>`;
   async function load() {
     let answer;
@@ -106,7 +126,9 @@ function deadLetters() {
     }
     const { entries } = answer;
     all.hidden = !entries.length;
-    fact.textContent = entries.length ? `${plural(entries.length, "message")}${answer.before ? " and more" : ""}. Kept until somebody decides.` : "None.";
+    left = entries.length;
+    more = Boolean(answer.before);
+    tell();
     box.innerHTML = entries.length ? `<ul class="list">${entries.map(row).join("")}</ul>` : `<div class="empty">${icon("check")}<h3>Every message was taken</h3><p>What a receiver refuses for good, or for too long, is kept here.</p></div>`;
   }
   async function act(item, what, button) {
@@ -114,13 +136,15 @@ function deadLetters() {
     button.disabled = true;
     try {
       await call(`/${item.dataset.letter}/${what}`, "POST");
-      item.remove();
+      left--;
+      tell();
+      leave(item, $("#dh"));
       toast(what === "replay" ? "It is sent again" : "Discarded", what === "replay" ? "It comes back here when it fails again" : "");
       if (!$("[data-letter]", box)) load();
     } catch (error) {
       $(".again", item)?.remove();
       item.append(make(`<p class="wrong small again" role="alert">${esc(error.message)}</p>`));
-    } finally { button.disabled = false; }
+    } finally { button.disabled = false; stay(button); }
   }
   const stop = new AbortController(), { signal } = stop;
   box.addEventListener("click", event => { const button = event.target.closest("[data-do]"); if (button) act(button.closest("[data-letter]"), button.dataset.do, button); }, { signal });
