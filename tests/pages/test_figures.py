@@ -68,7 +68,14 @@ async def test_a_run_that_reports_all_its_builds_takes_a_row(stage: Stage, page:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "now"), (59, "59 s ago"), (5_400, "1 h ago"), (7_200, "2 h ago"), (7_260, "2 h ago"), (86_400, "24 h ago")],
+    [
+        (0, "just now"),
+        (59, "59 s ago"),
+        (5_400, "1 h ago"),
+        (7_200, "2 h ago"),
+        (7_260, "2 h ago"),
+        (86_400, "24 h ago"),
+    ],
 )
 def test_how_long_ago_is_said_in_one_unit(seconds: int, text: str) -> None:
     assert wording.ago(MOMENT - timedelta(seconds=seconds), MOMENT) == text

@@ -17,7 +17,8 @@ from litestar.response import Redirect
 
 from firehose import cdevents
 from firehose.event import Recorded
-from firehose.query.tree import Is
+from firehose.query.tree import Either, Is
+from firehose.query.write import write
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
 from firehose.web.pages import picture
@@ -170,14 +171,16 @@ async def around(hub: Hub, event: Recorded) -> dict[str, Any]:
         broken = True
     near, far = split(found, root)
     if event.sequence not in {one.sequence for one in near}:
-        near = sorted([*near, event], key=lambda one: one.sequence)
+        near = [*near, event]
+    # Recorded later is not happened later: a source that catches up tells of what was before.
+    near.sort(key=lambda one: (one.envelope.time, one.sequence))
     listed = rows(near[-LISTED:], families)
     return {
         "broken": broken,
         "root": root,
         "root_family": family_of_subject(root),
         "word": word_for(root, event),
-        "follow": urlencode({"q": f"subject:{root} OR refs:{root}"}),
+        "follow": urlencode({"q": write(Either((Is("subject", root), Is("refs", root))))}),
         "link": outside(event),
         "title": next((h.title for h in hub.ledger.report() if h.name == event.name), event.name),
         "family": family_of(event.name, event.envelope.kind, families),

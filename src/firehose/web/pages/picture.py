@@ -64,10 +64,12 @@ class Item(msgspec.Struct):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """A time on the axis."""
+    """A time on the axis. `form`: how it is written: clock, minute, day, or dated (a day where a new one begins)."""
 
     x: float
     text: str
+    moment: datetime
+    form: str
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +100,8 @@ def draw(events: Sequence[Recorded], me: int, families: Mapping[str, str], now: 
         item.x = round(LEFT + 10 + (item.start - first).total_seconds() * scale, 1)
         item.width = round(max((item.end - item.start).total_seconds() * scale, 7), 1) if item.span else 0
         item.y = next(lane.y for lane in lanes if lane.name == item.lane)
-    label_all(items)
+    now_x = round(LEFT + 10 + (now - first).total_seconds() * scale, 1) if shows_now else 0
+    label_all(items, now_x - 4 if shows_now else RIGHT)
     height = lanes[-1].y + 46
     return Picture(
         height=height,
@@ -106,7 +109,7 @@ def draw(events: Sequence[Recorded], me: int, families: Mapping[str, str], now: 
         items=items,
         edges=edges(items),
         ticks=ticks(first, end, scale),
-        now_x=round(LEFT + 10 + (now - first).total_seconds() * scale, 1) if shows_now else 0,
+        now_x=now_x,
         label=f"{len(items)} moments from {wording.exact(first)} to {wording.exact(last)}. The list says the same.",
         took=wording.span(length.total_seconds()),
     )
@@ -194,12 +197,13 @@ def order(items: Sequence[Item]) -> list[Lane]:
     return [Lane(item.lane, item.family, TOP + at * STEP) for at, item in enumerate(found)]
 
 
-def label_all(items: Sequence[Item]) -> None:
-    """Words where they do not lie over each other, the weighty ones first; the rest is in the list and in titles."""
+def label_all(items: Sequence[Item], end: float) -> None:
+    """Words where they do not lie over each other nor beyond `end`, the weighty ones first; the rest is in the list and
+    in titles."""
     taken: dict[str, list[tuple[float, float]]] = {}
     for item in sorted(items, key=lambda item: (not item.me, item.label not in WEIGHTY)):
         width = len(item.label) * LETTER + 6
-        left = min(max(item.x - width / 2, LEFT), RIGHT - width)
+        left = min(max(item.x - width / 2, LEFT), end - width)
         others = taken.setdefault(item.lane, [])
         if item.label and all(left + width <= start or end <= left for start, end in others):
             item.text, item.text_x, item.text_y = item.label, round(left + 3, 1), item.y - 12
@@ -232,10 +236,13 @@ def ticks(first: datetime, end: datetime, scale: float) -> list[Tick]:
     day = None
     while at <= end:
         moment = at.astimezone(UTC)
-        by_day = step >= timedelta(days=1) or moment.date() != day
-        clock = f"{moment:%H:%M:%S}" if step < timedelta(minutes=1) else f"{moment:%H:%M}"
-        text = f"{moment.day} {moment:%b}" if by_day and length > timedelta(hours=20) else clock
-        made.append(Tick(round(LEFT + 10 + (at - first).total_seconds() * scale, 1), text))
+        form = "clock" if step < timedelta(minutes=1) else "minute"
+        if length > timedelta(hours=20):
+            form = "day" if step >= timedelta(days=1) else "dated"
+        dated = form == "day" or (form == "dated" and moment.date() != day)
+        clock = f"{moment:%H:%M:%S}" if form == "clock" else f"{moment:%H:%M}"
+        text = f"{moment.day} {moment:%b}" if dated else clock
+        made.append(Tick(round(LEFT + 10 + (at - first).total_seconds() * scale, 1), text, moment, form))
         day = moment.date()
         at += step
     return made

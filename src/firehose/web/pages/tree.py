@@ -7,6 +7,7 @@ numbers and left to the raw view.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 from markupsafe import Markup, escape
@@ -17,6 +18,8 @@ LONGEST: Final = 2_000
 """Longest text of one value."""
 OPEN_DEPTH: Final = 2
 SMALL: Final = 4
+_TURNING: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that turn the direction of what follows and are not seen themselves."""
 REDACTED: Final = "redacted@redacted.invalid"
 
 
@@ -74,4 +77,5 @@ def tree(value: Any) -> Markup:
 
 
 def _text(text: str, name: str) -> str:
-    return f'<span class="{name}">{escape(json.dumps(text, ensure_ascii=False))}</span>'
+    written = _TURNING.sub(lambda sign: f"\\u{ord(sign.group()):04x}", json.dumps(text, ensure_ascii=False))
+    return f'<span class="{name}">{escape(written)}</span>'

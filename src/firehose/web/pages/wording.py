@@ -55,7 +55,7 @@ def ago(moment: datetime, now: datetime) -> str:
     """How long ago, up to seven days, then the date."""
     seconds = (now - moment).total_seconds()
     if seconds < 1:
-        return "now"
+        return "just now"
     if seconds < 7 * DAY:
         short = f"{int(seconds // HOUR)} h" if HOUR * 1.5 <= seconds < 2 * DAY else span(int(seconds))
         return f"{short} ago"

@@ -33,10 +33,23 @@ export function span(seconds) {
 }
 export function ago(moment, now = new Date()) {
   const seconds = (now - moment) / 1000;
-  if (seconds < 1) return "now";
+  if (seconds < 1) return "just now";
   if (seconds >= 7 * 86400) return day(moment);
   if (seconds >= 5400 && seconds < 172800) return `${Math.floor(seconds / 3600)} h ago`;
   return `${span(Math.floor(seconds))} ago`;
+}
+
+export const minute = moment => clock(moment).slice(0, 5);
+
+/** The axis of a picture; a tick of another day than the one before says its date, where the picture is that long. */
+function writeTicks(root) {
+  let before = "";
+  for (const tick of $$("[data-tick]", root)) {
+    const moment = new Date(tick.dataset.tick), { form } = tick.dataset, date = dayMonth(moment);
+    const dated = form === "day" || (form === "dated" && date !== before);
+    tick.textContent = dated ? date : form === "clock" ? clock(moment) : minute(moment);
+    before = date;
+  }
 }
 
 const WRITE = { clock, exact, ago, day, fact, short };
@@ -47,6 +60,7 @@ export function write(root = document, all = true) {
     const moment = new Date(element.dateTime), text = (WRITE[element.dataset.as] || exact)(moment);
     if (element.textContent !== text) element.textContent = text;
   }
+  if (all) writeTicks(root);
 }
 const timeTag = (moment, as, text) => `<time datetime="${moment.toISOString()}" title="${utc(moment)}" data-as="${as}">${text}</time>`;
 export const clockTag = moment => timeTag(moment, "clock", clock(moment));
