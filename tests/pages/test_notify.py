@@ -243,3 +243,69 @@ async def test_it_works_without_scripts(stage: Stage, browser: Browser) -> None:
     await page.get_by_role("button", name="Sign out amara").click()
     await expect(page.get_by_label("Your token")).to_be_visible()
     await context.close()
+
+
+async def inside_window(page: Page, selector: str) -> bool:
+    return bool(await page.locator(selector).evaluate(
+        "one => { const at = one.getBoundingClientRect(); return at.top >= 0 && at.bottom <= innerHeight; }"
+    ))  # fmt: skip
+
+
+async def test_a_mistake_far_down_is_shown_with_the_focus_in_its_field(stage: Stage, page: Page) -> None:
+    await sign_in(page, stage)
+    await page.get_by_label("Quiet from").fill("22:00")
+    await page.get_by_label("Quiet until").fill("25:99")
+    await page.get_by_role("button", name="Keep", exact=True).first.click()
+    await expect(page.locator("#you .wrong")).to_contain_text("25:99")
+    field = page.locator('[name="quiet_to"]')
+    await expect(field).to_be_focused()
+    await expect(field).to_have_attribute("aria-invalid", "true")
+    assert await inside_window(page, "#you .wrong")
+    assert await inside_window(page, '[name="quiet_to"]')
+
+
+async def test_a_wrong_query_of_a_rule_is_marked_and_changed(stage: Stage, page: Page) -> None:
+    await sign_in(page, stage)
+    await visit(page, stage, "/notify?rule=new")
+    await page.get_by_label("Title").fill("Broken")
+    await page.locator("#q").fill("projcet:openstack/nova")
+    await page.get_by_role("button", name="Save rule").click()
+    error = page.locator("#query-error")
+    await expect(error).to_contain_text("there is no field 'projcet'")
+    await page.wait_for_selector("html[data-ready]", state="attached")
+    edge = "one => getComputedStyle(one).borderTopColor"
+    red = await page.evaluate(
+        "() => { const one = document.createElement('i'); one.style.color = 'var(--bad-mark)';"
+        " document.body.append(one); return getComputedStyle(one).color; }"
+    )
+    assert await page.locator("#rule .query-box").evaluate(edge) == red
+    await error.get_by_role("button", name="Change it").click()
+    await expect(page.locator("#q")).to_have_value("project:openstack/nova")
+    await expect(error).to_be_hidden()
+    await page.get_by_label("Title").focus()
+    assert await page.locator("#rule .query-box").evaluate(edge) != red
+
+
+async def test_the_window_holds_the_page_with_a_rule_open(stage: Stage, page: Page) -> None:
+    await sign_in(page, stage)
+    await page.set_viewport_size({"width": 1440, "height": 480})
+    await visit(page, stage, "/notify?starter=merged")
+    await expect(page.locator(".big")).to_contain_text("Would have told you")
+    tall, window = await page.evaluate("[document.scrollingElement.scrollHeight, innerHeight]")
+    assert tall <= window
+
+
+async def test_a_muted_thread_is_not_offered_to_be_muted(stage: Stage, page: Page) -> None:
+    assert stage.office is not None
+    desk = stage.office.desk
+    await sign_in(page, stage)
+    (place,) = [one for one in (await desk.kept("amara")).places if one.kind == "page"]
+    rule = await desk.save_rule("amara", Draft(title="Merges", query="kind:change.merged", to=place.id))
+    await visit(page, stage, f"/notify/why/{desk.links.reason(place.id, 7, [rule.id])}")
+    mute = page.get_by_role("button", name="Mute this thread")
+    await mute.click()
+    await expect(page.get_by_role("status").first).to_contain_text("nothing more of this thread")
+    await expect(mute).to_have_count(0)
+    await expect(page.locator("main")).to_contain_text("is muted")
+    await page.reload()
+    await expect(mute).to_have_count(0)

@@ -15,6 +15,7 @@ from litestar.params import FromPath
 from firehose.errors import Refused
 from firehose.event import Recorded
 from firehose.query.write import quoted
+from firehose.notify.rules import Place
 from firehose.web.api.notify import desk, public
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
@@ -80,9 +81,17 @@ async def explained(hub: Hub, word: str, done: str) -> Response[str]:
     event: Recorded | None = await hub.reader.by_sequence(reason.sequence)
     values = {
         "place": public(place) if place else None, "rules": rules, "event": event, "done": done, "word": word,
+        "muted": place is not None and event is not None and await muted(hub, place, event),
         "off": bool(rules) and not any(rule.on for rule in rules), "asked": len(reason.rules),
     }  # fmt: skip
     return page(hub, "notify_why.html", "", values)
+
+
+async def muted(hub: Hub, place: Place, event: Recorded) -> bool:
+    """Whether the event's thread is muted at the place already."""
+    mutes = (await desk(hub).kept(place.owner)).mutes
+    own = [one for one in mutes if one.owner == place.owner and (one.until is None or one.until > hub.now())]
+    return event.envelope.subject in {one.subject for one in own}
 
 
 HANDLERS: Final[list[Any]] = [why, less, confirm, confirmed, worker]

@@ -7,10 +7,19 @@ import { toast } from "./toast.js";
 
 const bytes = text => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/").padEnd(Math.ceil(text.length / 4) * 4, "=")), sign => sign.charCodeAt(0));
 
+// What a field of a form is called where that is not the field of the rule.
+const NAMES = { query: "q" };
+
 export function enter() {
   const form = $("form[data-rule]"), stop = new AbortController(), { signal } = stop;
   const box = form && attach(form, { say: $("[data-say]", form) });
   form?.addEventListener("input", () => { $("[data-changed]", form).hidden = false; }, { signal });
+  const wrong = $("[data-wrong]"), named = wrong && $(`[name="${NAMES[wrong.dataset.wrong] || wrong.dataset.wrong}"]`, wrong);
+  if (named) {
+    named.setAttribute("aria-invalid", "true");
+    named.focus({ preventScroll: true });
+    wrong.scrollIntoView({ block: "center" });
+  }
   for (const button of $$("[data-sure]")) button.addEventListener("click", event => { if (!confirm(button.dataset.sure)) event.preventDefault(); }, { signal });
   const unoffer = offer([{ word: "New notification rule", icon: "plus", act: () => { location.href = "/notify?rule=new"; } }]);
   browser(signal);
