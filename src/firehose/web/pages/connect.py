@@ -16,6 +16,8 @@ import structlog
 from litestar import Response, get
 from litestar.params import FromQuery
 
+from firehose.errors import Refused
+from firehose.query import params
 from firehose.query.tree import All, Everything, Filter, Is, Like, Node
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
@@ -50,12 +52,13 @@ class Snippet(msgspec.Struct, frozen=True):
 async def connect(hub: GivenHub, q: FromQuery[str] = "", since: FromQuery[str] = "") -> Response[str]:
     """The page."""
     asked = ask(q, hub.now())
-    start = since if since in dict(STARTS) else ""
+    start, misread = begin(since, hub.now())
     text = asked.text if asked.node is not None else ""
     values: dict[str, Any] = {
         "asked": asked,
         "start": start,
-        "starts": STARTS,
+        "misread": misread,
+        "starts": STARTS if start in dict(STARTS) else (*STARTS, (start, start)),
         "examples": EXAMPLES,
         "addresses": addresses(hub),
         "topics": topics(hub),
@@ -66,6 +69,16 @@ async def connect(hub: GivenHub, q: FromQuery[str] = "", since: FromQuery[str] =
         **await how_many(hub, asked.node or Everything(), hub.now()),
     }
     return page(hub, "connect.html", "connect", values)
+
+
+def begin(since: str, now: datetime) -> tuple[str, str]:
+    """Where to start, and what is wrong with it when it cannot be read; then the start is live only."""
+    try:
+        if since:
+            params.place("since", since, now)
+    except Refused as refused:
+        return "", refused.detail
+    return since, ""
 
 
 async def how_many(hub: Hub, node: Node, now: datetime) -> dict[str, Any]:
