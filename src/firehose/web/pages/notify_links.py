@@ -14,8 +14,8 @@ from litestar.params import FromPath
 
 from firehose.errors import Refused
 from firehose.event import Recorded
-from firehose.query.write import quoted
 from firehose.notify.rules import Place
+from firehose.query.write import quoted
 from firehose.web.api.notify import desk, public
 from firehose.web.given import GivenHub
 from firehose.web.hub import Hub
