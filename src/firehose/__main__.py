@@ -39,7 +39,7 @@ COMMANDS: Final = {
     "run": ("serving", "run", "Run some parts only, for a hub on several machines."),
     "search": ("reading", "search", "Search the history."),
     "settings": ("showing", "settings", "The merged settings, and where each value comes from."),
-    "sinks": ("outgoing", "sinks", "The ways out: how they are, switch one on again."),
+    "sinks": ("outgoing", "sinks", "The ways out: how they are, switch one on again, let somebody hear of it again."),
     "tail": ("reading", "tail", "Follow events as they happen; resumes by itself after a break."),
     "token": ("tokens_cli", "token", "Tokens for programs: create, list, revoke."),
     "up": ("serving", "up", "Start the hub: engine, sources, recorder, mirror and web in one process tree."),
