@@ -19,7 +19,12 @@ SECRET = "SECRETTOKEN"
         (f"hooks.example/{SECRET}", "hooks.example"),
         (f"me:{SECRET}@hooks.example:25", "hooks.example:25"),
         (f"/{SECRET}", ""),
-        (f"http://[::1/{SECRET}", "http://[::1"),
+        (f"http://[::1/{SECRET}", "http://…"),
+        (f"http://hooks.example:{SECRET}/x", "http://…"),
+        ("http://hooks.example:99999/x", "http://…"),
+        (f"tgram://12345:{SECRET}/7", "tgram://…"),
+        (f"slack://{SECRET}/x", "slack://…"),
+        (f"mqtt://me:{SECRET}@[2001:db8::1]:1883", "mqtt://[2001:db8::1]:1883"),
         ("", ""),
     ],
 )

@@ -14,12 +14,22 @@ _REST: Final = re.compile(r"[/?#\\].*", re.DOTALL)
 _HOST: Final = re.compile(r"[^\s\x00-\x20\x7f/?#@\\]+")
 
 
+_PLACE: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::([0-9]{1,5}))?")
+_HOSTED: Final = frozenset(("http", "https", "mqtt", "mqtts", "ws", "wss", "amqp", "amqps", "nats", "tls", "smtp", "smtps",
+                            "irc", "ircs"))  # fmt: skip
+"""Schemes that have a host; what stands there in others (`slack://`) may be a secret."""
+
+
 def place(url: str) -> str:
-    """`scheme://host[:port]` of a URL, or what of it is surely no secret: of one without a scheme what stands before
-    the first slash, "" for a mere path."""
+    """`scheme://host[:port]` of a URL, or what of it is surely no secret: `scheme://…` where that is no host, of one
+    without a scheme what stands before the first slash, "" for a mere path."""
     scheme, mark, rest = url.partition("://")
     host = _REST.sub("", rest if mark else url).rpartition("@")[2]
-    return f"{scheme}{mark}{host}" if mark else host
+    if not mark:
+        return host
+    found = _PLACE.fullmatch(host)
+    known = found is not None and int(found[1] or 0) < 65_536 and scheme.lower() in _HOSTED
+    return f"{scheme}://{host if known else '…'}"
 
 
 def problem(url: str, schemes: Sequence[str], *, user: bool = False) -> str:

@@ -12,7 +12,7 @@ from firehose.delivery.books import shown
     [
         ("https://me:word@hooks.example/SECRET?key=1", "https://hooks.example"),
         ("hooks.example/SECRET?key=1", "hooks.example"),
-        ("https://hooks.example:99999/SECRET", "https://hooks.example:99999"),
+        ("https://hooks.example:99999/SECRET", "https://…"),
         (
             "enqueue into gate/x of acme, https://zuul.example/SECRET",
             "enqueue into gate/x of acme, https://zuul.example",

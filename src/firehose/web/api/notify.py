@@ -191,19 +191,11 @@ async def body(request: Asked, type_: type[_T]) -> _T:
 
 def public(place: Place) -> dict[str, object]:
     """A place as its owner sees it: without what may be secret."""
-    to = _beginning(place.to) if place.kind in SECRET else place.to
+    to = shown(place.to) if place.kind in SECRET else place.to
     return {
         "id": place.id, "owner": place.owner, "kind": place.kind, "title": place.title, "to": to,
         "signed": bool(place.secret) and place.kind == "webhook", "state": place.state, "why": place.why,
     }  # fmt: skip
-
-
-def _beginning(address: str) -> str:
-    try:
-        return shown(address)
-    except ValueError:
-        # What Apprise takes is not always a URL (a token may stand where others have a port).
-        return f"{address.partition('://')[0]}://…"
 
 
 def remembered(one: Told, hub: Hub) -> dict[str, object]:
