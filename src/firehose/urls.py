@@ -15,8 +15,9 @@ _HOST: Final = re.compile(r"[^\s\x00-\x20\x7f/?#@\\]+")
 
 
 _PLACE: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::([0-9]{1,5}))?")
-_HOSTED: Final = frozenset(("http", "https", "mqtt", "mqtts", "ws", "wss", "amqp", "amqps", "nats", "tls", "smtp", "smtps",
-                            "irc", "ircs"))  # fmt: skip
+_HOSTED: Final = frozenset((
+    "http", "https", "mqtt", "mqtts", "ws", "wss", "amqp", "amqps", "nats", "tls", "smtp", "smtps", "irc", "ircs",
+))  # fmt: skip
 """Schemes that have a host; what stands there in others (`slack://`) may be a secret."""
 
 
