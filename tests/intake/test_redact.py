@@ -39,6 +39,10 @@ def test_a_version_is_no_address(name: str) -> None:
         "a@1und1.de",
         "legit@example.org",
         "ada@2.x.example.org",
+        "ada@1984.dev",
+        "ada@365.1und1.de",
+        "ada@12.post",
+        "ada@7.ga",
         "j\xfc@b\xfccher.example",
     ],
 )

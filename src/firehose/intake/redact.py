@@ -7,7 +7,7 @@ mirrored, dumped and shown as raw is this result. Rule: design, section 3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -21,9 +21,10 @@ REMOVED: Final = "redacted@redacted.invalid"
 _ADDRESS: Final = re2.compile(
     rb"([A-Za-z0-9!#$%&'*+=?^_`{|}~.\x80-\xff-]+)(?:@|\\u0040)([A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]*\.)+[A-Za-z\x80-\xff][A-Za-z0-9\x80-\xff-]+)"
 )
-# `atlas@2.1.0.post1` names a version: no mail domain begins with two numbers, or with one and such a word.
+# `atlas@2.1.0.post1` names a version: no mail domain begins with two numbers, or is one number and such a word. `.dev`
+# and `.post` are domains of their own, so they count with a number only.
 _VERSION: Final = re2.compile(
-    rb"(?i)[0-9]+\.(?:[0-9]|(?:a|b|m|rc|dev|post|pre|alpha|beta|final|ga|release|snapshot)[0-9]*$)"
+    rb"(?i)[0-9]+\.(?:[0-9]+(?:[.-]|$)|(?:a|b|m|rc|dev|post|pre|alpha|beta)[0-9]+$|(?:final|release|snapshot)$)"
 )
 # The archive of a list is named after the list's own address; Mailman writes it so.
 _LIST: Final = re2.compile(r"(/list/[^/@\s]+)@([^/@\s]+/)")
@@ -40,24 +41,16 @@ def redact(event: Event, *, addresses: bool, hidden: Sequence[str] = ()) -> Even
     data = scrub(data)
     if data is event.data and "@" not in "".join(_texts(event)):
         return event
-    changed: dict[str, Any] = {
-        name: clean for name in _TEXTS if (clean := scrub_text(value := getattr(event, name))) != value
-    }
-    changed |= {name: clean for name in _ADDRESSES if (clean := scrub_place(value := getattr(event, name))) != value}
-    refs = tuple(dict.fromkeys(map(scrub_place, event.refs)))
-    if refs != event.refs:
-        changed["refs"] = refs
+    clean: dict[str, Any] = {name: scrubbed(getattr(event, name)) for name, scrubbed in _SCRUBBED.items()}
+    clean["refs"] = tuple(dict.fromkeys(map(scrub_place, event.refs)))
+    changed = {name: value for name, value in clean.items() if value != getattr(event, name)}
     if data is event.data and not changed:
         return event
     return msgspec.structs.replace(event, data=data, **changed)
 
 
-_TEXTS: Final = ("summary", "actor", "text", "project")
-_ADDRESSES: Final = ("subject", "link")
-
-
 def _texts(event: Event) -> Iterator[str]:
-    yield from (getattr(event, name) for name in (*_TEXTS, *_ADDRESSES))
+    yield from (getattr(event, name) for name in _SCRUBBED)
     yield from event.refs
 
 
@@ -81,6 +74,12 @@ def scrub_place(text: str) -> str:
     if "@" not in text:
         return text
     return scrub_text(_LIST.sub(r"\1%40\2", text))
+
+
+_SCRUBBED: Final[Mapping[str, Callable[[str], str]]] = {
+    **dict.fromkeys(("summary", "actor", "text", "project"), scrub_text),
+    **dict.fromkeys(("subject", "link"), scrub_place),
+}
 
 
 def _replacement(match: Any) -> bytes:
