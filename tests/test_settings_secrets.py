@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from firehose import settings
-from firehose.checks import load_instances, load_producers
+from firehose.checks import check
 from firehose.errors import Broken
 
 
@@ -27,6 +27,6 @@ def test_a_secret_that_cannot_be_read_is_named(table: str, named: str, tmp_path:
     (tmp_path / "firehose.toml").write_text(table)
     read, _ = settings.load(tmp_path / "firehose.toml", {})
     with pytest.raises(Broken) as caught:
-        _ = load_instances(read), load_producers(read)
+        check(read)
     assert named in caught.value.detail
     assert caught.value.code == 2

@@ -168,19 +168,15 @@ def _instance(settings: Settings, name: str) -> Instance:
         read = {each: secret(own, each) for each in secrets(own)}
         keys = tuple(read[each] for each in ("secret", "old_secret") if read.get(each))
         fed = any(login.source == name for login in settings.mqtt.logins)
-        found = Instance(name, source_kinds.load(own.kind), own, keys, login=fed)
-        _ = found.shut  # its settings are read for that: what is wrong with them is said here
-        return found
+        return Instance(name, source_kinds.load(own.kind), own, keys, login=fed)
 
 
 def _source(settings: Settings, name: str) -> None:
     own = settings.sources[name]
-    kind = source_kinds.load(own.kind)
     if own.audience:
         raise Broken(f"sources.{name}.audience: private streams are not supported by this version", code=2)
     with _of(f"sources.{name}"):
-        _ = Instance(name, kind, own).shut
-    places.check_source(name, kind, own)
+        places.check(source_kinds.load(own.kind), own)
 
 
 def _tls(settings: Settings) -> None:

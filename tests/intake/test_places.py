@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from firehose.errors import Broken, TryLater
+from firehose.checks import misfits
+from firehose.errors import TryLater
 from firehose.intake import places
-from firehose.intake.connections import connections
 from firehose.intake.instance import Instance, word
-from firehose.plumbing.clock import now
-from firehose.source import Mailbox, SshLines, WebhookSettings, load
+from firehose.settings import Settings
+from firehose.source import Mailbox, WebhookSettings, load
 
 
 def of(kind: str, **more: Any) -> Instance:
@@ -25,28 +25,30 @@ def of(kind: str, **more: Any) -> Instance:
     [
         (of("mailinglist", imap="a b:c:d"), "'a b:c:d' is not host or host:port"),
         (of("mailinglist", imap="imap.example.org:x"), "'imap.example.org:x' is not host or host:port"),
-        (of("mailinglist", archive="lists", lists={"a@b": ""}), "is not http://host… or https://host…"),
-        (of("storyboard", amqp="rabbit"), "'rabbit' is not amqp://host… or amqps://host…"),
-        (of("storyboard", amqp="amqp://a:99999/"), "'amqp://a:99999/' is not amqp://host…"),
-        (of("fedora", amqp="https://rabbit.example.org"), "is not amqp://host… or amqps://host…"),
-        (of("firehose", url="hub.example.org"), "is not http://host… or https://host…"),
-        (of("feeds", feeds=["ftp://a/x"]), "'ftp://a/x' is not http://host…"),
+        (of("mailinglist", archive="lists", lists={"a@b": ""}), "is not http:// or https:// with a host"),
+        (of("storyboard", amqp="rabbit"), "'rabbit' is not amqp:// or amqps:// with a host"),
+        (of("storyboard", amqp="amqp://a:99999/"), "'amqp://…' has a host or a port that is none"),
+        (
+            of("fedora", amqp="https://rabbit.example.org"),
+            "'https://rabbit.example.org' is not amqp:// or amqps:// with a host",
+        ),
+        (of("firehose", url="hub.example.org"), "is not http:// or https:// with a host"),
+        (of("feeds", feeds=["ftp://a/x"]), "'ftp://…' is not http:// or https:// with a host"),
         (of("nodepool", zookeeper="zk1:2181,zk 2"), "'zk 2' is not host or host:port"),
     ],
     ids=lambda given: given.kind.name if isinstance(given, Instance) else "",
 )
-def test_an_address_that_cannot_be_one(instance: Instance, named: str, tmp_path: Path) -> None:
-    parts: Any = (None, None, None)
-    with pytest.raises(Broken) as caught:
-        list(connections({"one": instance}, parts, tmp_path, now))
-    assert caught.value.detail.startswith("sources.one: ")
-    assert named in caught.value.detail
-    assert caught.value.code == 2
+def test_an_address_that_cannot_be_one(instance: Instance, named: str) -> None:
+    faults = list(misfits(Settings(sources={"one": instance.settings})))
+    assert [fault.detail.partition(": ")[0] for fault in faults] == ["sources.one"]
+    assert named in faults[0].detail
+    assert faults[0].code == 2
 
 
 def test_addresses_that_can_be() -> None:
-    places.check("one", SshLines("review.example.org", 29418, "me", "key", "x"))
-    places.check("one", SshLines("[::1]", 29418, "me", "key", "x"))
+    for host in ("review.example.org", "[::1]:29418"):
+        gerrit = of("gerrit", ssh=f"me@{host}")
+        places.check(gerrit.kind, gerrit.settings)
     assert places.mailbox(Mailbox("[2001:db8::1]:1143", "me")) == ("2001:db8::1", 1143)
 
 

@@ -179,9 +179,14 @@ async def test_what_no_mail_server_can_be_given_is_given_up_and_a_wrong_one_is_t
         await ways.send(place, NOTE)
     assert await ways.send(msgspec.structs.replace(place, to="juergen@example.org"), NOTE) == "accepted"
     controller.stop()
-    for url in ("smtp://127.0.0.1:abc", "smtp://127.0.0.1:99999", "smtp://[::1", "smtp://h:0"):
-        with pytest.raises(Broken, match="is not smtp://"):
+    for url, said in (
+        ("smtp://127.0.0.1:abc", "a port that is none"), ("smtp://127.0.0.1:99999", "a port that is none"),
+        ("smtp://[::1", "a port that is none"), ("smtp://h:0", "a port that is none"),
+        ("http://h", "is not smtps?:// or smtps?:// with a host"), ("smtp://me:s3cret@h", "it has a login in it"),
+    ):  # fmt: skip
+        with pytest.raises(Broken, match=f"url: .*{said}") as caught:
             made(tmp_path, mail={"url": url, "sender": "hub@example.org"})
+        assert "s3cret" not in caught.value.detail
     with pytest.raises(Broken, match="sender"):
         made(tmp_path, mail={"url": "smtp://127.0.0.1", "sender": "hüb@example.org"})
 

@@ -87,7 +87,6 @@ def connections(instances: Mapping[str, Instance], hub: Parts, folder: Path, now
         if kind.lines and (lines := kind.lines(instance.settings)):
             from firehose.intake.stream import Stream
 
-            places.check(instance.name, lines)
             # A Gerrit drops events when its reader is slow, so lines go to disk when the stream is away.
             spool = Spool(folder / f"{instance.name}.jsonl", hub[0].accept)
             fetch, client = fetcher(instance.settings)
@@ -98,9 +97,7 @@ def connections(instances: Mapping[str, Instance], hub: Parts, folder: Path, now
 
 def _holding(instance: Instance, hold: Hold, hub: Parts, now: Now) -> Held:
     """What can be asked again waits at the service while the stream is away, so it needs no spool."""
-    first = places.asked(hold)
-    places.check(instance.name, hold, first)
-    urls = [request.url for request in first]
+    urls = [request.url for request in places.asked(hold)]
     limits = Limits(read=hold.silence) if isinstance(hold, JsonLines) else None
     fetch, client = fetcher(instance.settings, urls, limits)
     doors = _doors(instance, hub, None, fetch)

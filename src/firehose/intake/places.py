@@ -10,18 +10,20 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from firehose import urls
 from firehose.errors import Broken
-from firehose.source import Hold, Inventory, JsonLines, Mailbox, Poll, Queue, Request, SourceKind, SshLines, Znodes
+from firehose.source import Hold, Inventory, JsonLines, Mailbox, Poll, Queue, Request, SourceKind, Znodes
 
 MAIL_PORTS: Final = {"implicit": 993, "starttls": 143, "none": 143}
 
 
-def check_source(name: str, kind: SourceKind, settings: Any) -> None:
+def check(kind: SourceKind, settings: Any) -> None:
     """Every address of the connection that a source's settings ask for, if they do."""
     if kind.lines and (lines := kind.lines(settings)):
-        check(name, lines)
+        host = f"[{lines.host}]" if ":" in lines.host else lines.host
+        _host_port(f"{host}:{lines.port}")
     elif kind.holds and (hold := kind.holds(settings)):
-        check(name, hold, asked(hold))
+        _check(hold)
 
 
 def asked(hold: Hold) -> Sequence[Request]:
@@ -37,24 +39,18 @@ def asked(hold: Hold) -> Sequence[Request]:
             return []
 
 
-def check(name: str, hold: Hold | SshLines, first: Sequence[Request] = ()) -> None:
-    """Every address of a source's connection. first: the requests that it begins with."""
-    try:
-        match hold:
-            case SshLines():
-                _host_port(f"{hold.host}:{hold.port}")
-            case Mailbox():
-                mailbox(hold)
-            case Queue():
-                _url(hold.url, "amqp", "amqps")
-            case Znodes():
-                for each in hold.hosts.partition("/")[0].split(","):
-                    _host_port(each.strip())
-            case _:
-                for request in first:
-                    _url(request.url, "http", "https")
-    except Broken as error:
-        raise Broken(f"sources.{name}: {error.detail}", code=2) from None
+def _check(hold: Hold) -> None:
+    match hold:
+        case Mailbox():
+            mailbox(hold)
+        case Queue():
+            _url(hold.url, "amqp", "amqps", user=True)
+        case Znodes():
+            for each in hold.hosts.partition("/")[0].split(","):
+                _host_port(each.strip())
+        case _:
+            for request in asked(hold):
+                _url(request.url, "http", "https")
 
 
 def mailbox(box: Mailbox) -> tuple[str, int]:
@@ -74,11 +70,6 @@ def _host_port(text: str) -> tuple[str, int | None]:
     return host, port
 
 
-def _url(text: str, *schemes: str) -> None:
-    try:
-        parts = urlsplit(text)
-        right = parts.scheme in schemes and bool(parts.hostname) and " " not in parts.netloc and (parts.port or 1) > 0
-    except ValueError:
-        right = False
-    if not right:
-        raise Broken(f"{text!r} is not {' or '.join(f'{scheme}://host…' for scheme in schemes)}", code=2)
+def _url(text: str, *schemes: str, user: bool = False) -> None:
+    if problem := urls.problem(text, schemes, user=user):
+        raise Broken(problem, code=2)

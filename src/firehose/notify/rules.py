@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from datetime import datetime, time
 from email.utils import parseaddr
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from firehose import urls
 from firehose.errors import Refused
 from firehose.query.parse import parse
 from firehose.query.tree import Node, Not, both
@@ -271,12 +271,7 @@ def _mailbox(text: str) -> bool:
 
 
 def _url(text: str, schemes: Sequence[str]) -> bool:
-    try:
-        parts = urlsplit(text)
-        known = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return known and len(text) <= LONGEST and text.isprintable() and " " not in text
+    return not urls.problem(text, schemes) and len(text) <= LONGEST and text.isprintable() and " " not in text
 
 
 def zone(name: str) -> ZoneInfo:

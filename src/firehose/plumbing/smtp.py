@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from firehose import urls
 from firehose.errors import Broken, GiveUp, TryLater
 
 PORTS: Final = {"smtp": 25, "smtps": 465}
@@ -33,13 +34,8 @@ class Server(msgspec.Struct, frozen=True):
 
 def check(url: str) -> None:
     """`Broken` (code 2) when a URL names no mail server."""
-    try:
-        parts = urlsplit(url)
-        names = parts.scheme in PORTS and bool(parts.hostname) and not parts.username and parts.port != 0
-    except ValueError:
-        names = False
-    if not names:
-        raise Broken(f"url: {url!r} is not smtp://host[:port] or smtps://host[:port]", code=2)
+    if problem := urls.problem(url, tuple(PORTS)):
+        raise Broken(f"url: {problem}", code=2)
 
 
 async def send(server: Server, sender: str, to: str, mail: bytes) -> str:
