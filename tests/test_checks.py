@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import asyncssh
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +15,7 @@ from firehose.checks import faults
 from firehose.errors import Broken
 from firehose.settings import load
 
+KEY = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
 VALUES = [
     ('[sinks.x]\nkind = "webhook"\nurl = "https://a.example"\nquery = "projcet:a"', "sinks.x: "),
     ('[history]\nkeep = ["365x"]', "history.keep: '365x' is not"),
@@ -40,6 +42,7 @@ HERE = [
     ('[sinks.x]\nkind = "webhook"\nurl = "https://a.example"\nsecret_env = "NOPE"', "sinks.x: secret_env: "),
     ('[notify.mail]\nsecret_file = "/no/file"', "notify.mail: secret_file: cannot read /no/file"),
     ('[doors.gerrit]\nlisten = "127.0.0.1:29418"', "doors.gerrit.readers is empty"),
+    (f'[doors.gerrit]\nlisten = "127.0.0.1:29418"\n[doors.gerrit.readers]\nzuul = "{KEY}"', "doors.gerrit.sources: "),
 ]
 """What is wrong with files and variables of the machine where the hub is to run."""
 

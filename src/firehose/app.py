@@ -87,11 +87,6 @@ class App:
             if instance.shut:
                 log.warning(instance.shut, source=name)
         producers = checks.load_producers(settings)
-        if settings.doors.gerrit.listen:
-            from firehose.ssh import gerrit as gerrit_door  # not at the top: the SSH library takes a second to import
-
-            # A mistake in them is told before anything starts.
-            gerrit_door.keys(gerrit_door.narrowed(settings), settings.data)
         sinks = outlets(settings, now)
         addresses = await self._start_engine(producers)
         bus = NatsBus(await self._connect("hub", addresses), self._room)
@@ -159,7 +154,7 @@ class App:
 
     async def _open_doors(self, bus: NatsBus, live: Live, reader: Reader) -> None:
         if self.settings.doors.gerrit.listen:
-            from firehose.ssh import gerrit as gerrit_door
+            from firehose.ssh import gerrit as gerrit_door  # not at the top: the SSH library takes a second to import
 
             settings = gerrit_door.narrowed(self.settings)
             keys = gerrit_door.keys(settings, self.settings.data)

@@ -191,6 +191,7 @@ def _door(settings: Settings) -> None:
         if settings.doors.gerrit.host_key_file:
             gerrit.host_key(settings.doors.gerrit, settings.data)
         gerrit.readers(settings.doors.gerrit)
+        gerrit.narrowed(settings)
 
 
 def _secrets(where: str, owner: Any) -> None:

@@ -14,12 +14,12 @@ from difflib import get_close_matches
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
-from urllib.parse import urlsplit
 
 import msgspec
 
 from firehose import sink as sinks
 from firehose import source as sources
+from firehose import urls
 from firehose.errors import Broken
 
 
@@ -221,9 +221,10 @@ def build(raw: dict[str, Any]) -> Settings:
     for name in settings.doors.gerrit.sources:
         if name not in declared:
             raise Broken(f"doors.gerrit.sources: there is no [sources.{name}]", code=2)
-    if settings.hub.public_url and not _is_url(settings.hub.public_url):
+    public = settings.hub.public_url
+    if public and (urls.problem(public, ("http", "https")) or any(c in "?#" or c.isspace() for c in public)):
         raise Broken(
-            f"hub.public_url: {settings.hub.public_url!r} is not the address of a hub, such as https://hub.example.org",
+            f"hub.public_url: {public!r} is not the address of a hub, such as https://hub.example.org",
             code=2,
         )
     mail = settings.notify.mail
@@ -299,16 +300,6 @@ def _choices(type_: type[Any], path: str) -> str:
     for key in path.split("."):
         found = get_type_hints(found).get(key) if isinstance(found, type) else None
     return f"; known: {', '.join(map(str, get_args(found)))}" if get_origin(found) is Literal else ""
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        named = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    plain = not any(c.isspace() for c in text) and not parts.query and not parts.fragment
-    return parts.scheme in ("http", "https") and named and plain
 
 
 def _check_keys(raw: dict[str, Any], type_: type[Any], where: str) -> None:
